@@ -1,0 +1,87 @@
+//! Which headers cross the proxy, in either direction (B-2.1, B-2.3), and which of them the machine sees.
+
+use alloc::string::String;
+
+/// An HTTP header: a lower-case name and a value of visible ASCII.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Header {
+    /// The name, in lower case.
+    pub name: String,
+    /// The value.
+    pub value: String,
+}
+
+impl Header {
+    /// A header; `name` must be in lower case.
+    #[must_use]
+    pub fn new(name: &str, value: impl Into<String>) -> Self {
+        Self { name: name.into(), value: value.into() }
+    }
+}
+
+/// A change to a list of headers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HeaderEdit {
+    /// The header has this value and no other.
+    Set(Header),
+    /// The header is absent.
+    Remove(String),
+}
+
+/// The legacy session of a request (MCP 2025-03-26, Streamable HTTP).
+pub const SESSION_ID: &str = "mcp-session-id";
+/// The revision that a request follows (MCP 2025-06-18).
+pub const PROTOCOL_VERSION: &str = "mcp-protocol-version";
+/// Where a broken event stream goes on.
+pub const LAST_EVENT_ID: &str = "last-event-id";
+/// How the body is written.
+pub const CONTENT_TYPE: &str = "content-type";
+/// How long to wait before trying again, in seconds or as a date.
+pub const RETRY_AFTER: &str = "retry-after";
+
+/// Whether the machine decides by this header, so that the host hands it in; `name` is in lower case.
+#[must_use]
+pub fn concerns_machine(name: &str) -> bool {
+    name.starts_with("mcp-")
+        || matches!(name, LAST_EVENT_ID | CONTENT_TYPE | "content-encoding" | RETRY_AFTER)
+}
+
+/// Whether a header of the agent's request goes on to the relay (B-2.1); `name` is in lower case.
+///
+/// Headers named by `Connection` are hop-by-hop too: that is for the host to look up.
+#[must_use]
+pub fn crosses_to_relay(name: &str) -> bool {
+    !is_hop_by_hop(name)
+        && !matches!(
+            name,
+            "authorization" | "cookie" | "host" | "origin" | "accept-encoding" | "content-length" | "expect"
+        )
+}
+
+/// Whether a header of the relay's answer goes on to the agent (B-2.3); `name` is in lower case.
+#[must_use]
+pub fn crosses_to_agent(name: &str) -> bool {
+    !is_hop_by_hop(name) && !matches!(name, "set-cookie" | "set-cookie2" | "www-authenticate")
+}
+
+/// The headers that belong to one connection and not to the message (RFC 9110, 7.6.1).
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
+
+/// The value of the first header with this name; `name` is in lower case.
+#[must_use]
+pub fn value<'a>(headers: &'a [Header], name: &str) -> Option<&'a str> {
+    headers.iter().find(|header| header.name == name).map(|header| header.value.as_str())
+}

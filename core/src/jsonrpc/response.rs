@@ -1,0 +1,81 @@
+//! Responses: those that we write, and those of the relay that we must read.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+
+use bytes::Bytes;
+
+use super::message::Id;
+use super::object::Object;
+
+/// A response of the relay, as spans.
+#[derive(Clone, Debug)]
+pub struct Response<'a> {
+    /// Its members.
+    pub envelope: Object<'a>,
+    /// The text of `result`, where it has one and no error.
+    pub result: Option<&'a str>,
+    /// The text of `error`, where it has one.
+    pub error: Option<&'a str>,
+}
+
+impl<'a> Response<'a> {
+    /// The response that this text is: an object with a result or an error and no method.
+    #[must_use]
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let envelope = Object::parse(text)?;
+        if envelope.get("method").is_some() {
+            return None;
+        }
+        let error = envelope.present("error");
+        let result = envelope.get("result").filter(|_| error.is_none());
+        (error.is_some() || result.is_some()).then_some(Self { envelope, result, error })
+    }
+
+    /// Whether it answers the request with this id.
+    #[must_use]
+    pub fn answers(&self, id: &Id) -> bool {
+        self.envelope.get("id") == Some(id.text())
+    }
+
+    /// The code of its error.
+    #[must_use]
+    pub fn error_code(&self) -> Option<i64> {
+        Object::parse(self.error?)?.get("code")?.parse().ok()
+    }
+
+    /// The message of its error.
+    #[must_use]
+    pub fn error_message(&self) -> Option<String> {
+        Some(Object::parse(self.error?)?.string("message")?.into_owned())
+    }
+
+    /// The text of the whole response with another result.
+    #[must_use]
+    pub fn with_result(&self, result: &str) -> String {
+        super::set_member(&self.envelope, "result", result)
+    }
+}
+
+/// A response of ours that carries this result, a JSON text.
+#[must_use]
+pub fn result_response(id: &Id, result: &str) -> Bytes {
+    Bytes::from(format!(r#"{{"jsonrpc":"2.0","id":{},"result":{result}}}"#, id.text()))
+}
+
+/// A response of ours that carries an error; `id` is null where there is none, `data` is a JSON text.
+#[must_use]
+pub fn error_response(id: Option<&Id>, code: i64, message: &str, data: Option<&str>) -> Bytes {
+    let id = id.map_or("null", Id::text);
+    let data = data.map(|data| format!(r#","data":{data}"#)).unwrap_or_default();
+    let message = quoted(message);
+    Bytes::from(format!(
+        r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{code},"message":{message}{data}}}}}"#
+    ))
+}
+
+/// `text` as a JSON string.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}

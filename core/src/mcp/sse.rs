@@ -1,0 +1,196 @@
+//! Server-sent events: read in any chunking, passed on byte for byte, written.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use bytes::{Bytes, BytesMut};
+
+/// The content type of an event stream.
+pub const EVENT_STREAM: &str = "text/event-stream";
+
+/// One event as it stood in the stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// All its bytes, with the empty line that ends it.
+    pub raw: Bytes,
+    /// Its `data` lines, joined with line feeds; nothing for comments and bare ids.
+    pub data: Option<String>,
+}
+
+/// Cuts a stream into events. An event that is not complete yet is held; nothing is ever lost.
+#[derive(Clone, Debug, Default)]
+pub struct Decoder {
+    held: BytesMut,
+    /// How far `held` was searched for the end of an event.
+    scanned: usize,
+}
+
+impl Decoder {
+    /// Takes the next bytes, gives the events that are complete with them.
+    pub fn feed(&mut self, bytes: &[u8]) -> Vec<Event> {
+        self.held.extend_from_slice(bytes);
+        let mut events = Vec::new();
+        while let Some(end) = self.end_of_event() {
+            let raw = self.held.split_to(end).freeze();
+            self.scanned = 0;
+            events.push(Event { data: data_of(&raw), raw });
+        }
+        events
+    }
+
+    /// How many bytes are held of an event that is not complete.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    /// The bytes of an event that never became complete.
+    pub fn rest(&mut self) -> Bytes {
+        self.scanned = 0;
+        self.held.split().freeze()
+    }
+
+    /// Where the first event ends: after a line end that follows a line end. A carriage return at the very
+    /// end may be half of CR LF, so it waits for the next byte.
+    fn end_of_event(&mut self) -> Option<usize> {
+        let bytes = &self.held[..];
+        let mut at = self.scanned;
+        while at < bytes.len() {
+            let after = line_end(bytes, at)?;
+            let Some(after) = after else {
+                at += 1;
+                continue;
+            };
+            let starts_line = at == 0 || matches!(bytes[at - 1], b'\n' | b'\r');
+            if starts_line {
+                return Some(after);
+            }
+            self.scanned = after;
+            at = after;
+        }
+        None
+    }
+}
+
+/// The end of the line end that begins at `at`: `None` where more bytes must come to tell, `Some(None)`
+/// where no line ends here.
+fn line_end(bytes: &[u8], at: usize) -> Option<Option<usize>> {
+    match bytes[at] {
+        b'\n' => Some(Some(at + 1)),
+        b'\r' => match bytes.get(at + 1)? {
+            b'\n' => Some(Some(at + 2)),
+            _ => Some(Some(at + 1)),
+        },
+        _ => Some(None),
+    }
+}
+
+fn data_of(raw: &[u8]) -> Option<String> {
+    let text = core::str::from_utf8(raw).ok()?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut data: Option<String> = None;
+    for line in text.split(['\n', '\r']) {
+        let Some(value) = field(line, "data") else { continue };
+        match &mut data {
+            None => data = Some(value.into()),
+            Some(data) => {
+                data.push('\n');
+                data.push_str(value);
+            }
+        }
+    }
+    data
+}
+
+/// The value of a line that is this field.
+fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    let rest = line.strip_prefix(name)?;
+    if rest.is_empty() {
+        return Some("");
+    }
+    let value = rest.strip_prefix(':')?;
+    Some(value.strip_prefix(' ').unwrap_or(value))
+}
+
+impl Event {
+    /// The event with other data; its other fields, such as `id`, stay as they were.
+    #[must_use]
+    pub fn with_data(&self, data: &str) -> Bytes {
+        let text = core::str::from_utf8(&self.raw).unwrap_or_default();
+        let mut out = String::with_capacity(text.len() + data.len());
+        for line in text.split_inclusive(['\n', '\r']) {
+            let bare = line.trim_end_matches(['\n', '\r']);
+            if !bare.is_empty() && field(bare, "data").is_none() {
+                out.push_str(bare);
+                out.push('\n');
+            }
+        }
+        push_data(&mut out, data);
+        Bytes::from(out)
+    }
+}
+
+/// An event of ours: of type `message`, without an id (B-7.1).
+#[must_use]
+pub fn event(data: &str) -> Bytes {
+    let mut out = String::from("event: message\n");
+    push_data(&mut out, data);
+    Bytes::from(out)
+}
+
+/// A comment, which clients skip.
+#[must_use]
+pub fn comment(text: &str) -> Bytes {
+    Bytes::from(alloc::format!(": {text}\n\n"))
+}
+
+fn push_data(out: &mut String, data: &str) {
+    for line in data.split('\n') {
+        out.push_str("data: ");
+        out.push_str(line);
+        out.push('\n');
+    }
+    out.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn decode(chunks: &[&[u8]]) -> Vec<Event> {
+        let mut decoder = Decoder::default();
+        chunks.iter().flat_map(|chunk| decoder.feed(chunk)).collect()
+    }
+
+    #[test]
+    fn data_lines_are_joined_and_other_fields_are_not_data() {
+        let events = decode(&[b": hi\n\nid: 7\ndata: a\ndata:b\ndatax: c\n\ndata\n\n"]);
+        let data: Vec<_> = events.iter().map(|event| event.data.as_deref()).collect();
+        assert_eq!(data, [None, Some("a\nb"), Some("")]);
+    }
+
+    #[test]
+    fn other_data_keeps_the_id_and_the_type() {
+        let events = decode(&[b"id: 7\r\nevent: message\r\ndata: {\"a\":\r\ndata: 1}\r\n\r\n"]);
+        let decoded = decode(&[&events[0].with_data("{}")]);
+        assert_eq!(&decoded[0].raw[..], b"id: 7\nevent: message\ndata: {}\n\n");
+    }
+
+    proptest! {
+        #[test]
+        fn any_chunking_gives_the_same_events(
+            pieces in prop::collection::vec(prop::sample::select(alloc::vec!["data: x", ":c", "id: 1", "\n", "\r", "\r\n", "\n\n", "é"]), 0..40),
+            cut in 1usize..7,
+        ) {
+            let text = pieces.concat();
+            let mut whole = Decoder::default();
+            let mut events = whole.feed(text.as_bytes());
+            let mut cut_up = Decoder::default();
+            let cut_events: Vec<_> = text.as_bytes().chunks(cut).flat_map(|chunk| cut_up.feed(chunk)).collect();
+            prop_assert_eq!(&events, &cut_events);
+            let passed: Vec<u8> = events.drain(..).flat_map(|event| event.raw).chain(whole.rest()).collect();
+            prop_assert_eq!(passed, text.as_bytes());
+        }
+    }
+}
