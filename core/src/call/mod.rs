@@ -1,0 +1,168 @@
+//! Calls to the relay: each is made for a purpose, and every answer is told by how the call went.
+
+mod answer;
+mod reading;
+mod send;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use crate::action::{CallBody, CallHeaders};
+use crate::headers::{Header, HeaderEdit};
+use crate::ids::ExchangeId;
+use crate::input::{Method, Sent};
+use crate::jsonrpc::Id;
+use crate::outbox::Place;
+
+pub(crate) use answer::{Words, with_id};
+pub(crate) use reading::{Facts, Reading};
+
+/// A request to the relay, before it is sent and while it may be sent again.
+#[derive(Clone, Debug)]
+pub(crate) struct Errand {
+    pub(crate) purpose: Purpose,
+    pub(crate) method: Method,
+    pub(crate) headers: CallHeaders,
+    pub(crate) edits: Vec<HeaderEdit>,
+    pub(crate) query: Option<String>,
+    pub(crate) body: CallBody,
+    /// The session that it belongs to, by the id that the agent holds.
+    pub(crate) session: Option<String>,
+    /// It was sent again with another token; once is enough (B-2.7).
+    pub(crate) token_retried: bool,
+    /// It was sent again in a new session; once is enough (B-6.1).
+    pub(crate) session_retried: bool,
+}
+
+/// Why a call is made: who learns how it went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// The agent's message, passed through (B-2).
+    Pass(ExchangeId),
+    /// The agent's `ping`, which is answered here when the relay is away (B-2.8).
+    Ping(ExchangeId),
+    /// The agent's `initialize` (B-3.1).
+    Greet(ExchangeId),
+    /// The agent's `server/discover` (B-3.5).
+    Discover(ExchangeId),
+    /// The agent's `tools/list`, with its cursor (B-4.1).
+    List(ExchangeId, Option<String>),
+    /// The live write of the lane (B-5.5).
+    Write,
+    /// A write of the outbox (B-5.8).
+    Deliver(Place),
+    /// `initialize` of a session that the proxy opens (B-3.4, B-6.1).
+    Open(String),
+    /// `notifications/initialized` of that session.
+    Opened(String),
+    /// A page of the proxy's own fetch of the menu (B-4.7).
+    Fetch,
+    /// Asks a relay that is down whether it is back (OUTBOX G6).
+    Probe,
+    /// Ends a session at the relay, as well as may be (B-1.6).
+    Close,
+}
+
+/// A call under way.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) errand: Errand,
+    /// The relay's session id that it was sent with.
+    pub(crate) relay_session: Option<String>,
+    /// The answer, where the machine reads it.
+    pub(crate) reading: Option<Reading>,
+}
+
+/// Nothing came back from the relay itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Down {
+    pub(crate) sent: Sent,
+    pub(crate) reason: String,
+    pub(crate) retry_after: Option<Duration>,
+}
+
+/// How a call went whose answer was read to its end.
+#[derive(Clone, Debug)]
+pub(crate) enum Answered {
+    /// A JSON-RPC response, as its text.
+    Response(Bytes),
+    /// Something else.
+    Other(Bytes),
+    /// More than is read.
+    TooLarge,
+}
+
+impl Errand {
+    /// A request of the agent, as it is (B-2.1).
+    pub(crate) fn of_exchange(purpose: Purpose, exchange: ExchangeId, query: Option<String>) -> Self {
+        Self {
+            purpose,
+            method: Method::Post,
+            headers: CallHeaders::OfExchange(exchange),
+            edits: Vec::new(),
+            query,
+            body: CallBody::OfExchange(exchange),
+            session: None,
+            token_retried: false,
+            session_retried: false,
+        }
+    }
+
+    /// A message of the proxy's own.
+    pub(crate) fn own(purpose: Purpose, body: impl Into<Bytes>) -> Self {
+        let headers = alloc::vec![
+            Header::new("content-type", "application/json"),
+            Header::new("accept", "application/json, text/event-stream"),
+        ];
+        Self {
+            purpose,
+            method: Method::Post,
+            headers: CallHeaders::Own(headers),
+            edits: Vec::new(),
+            query: None,
+            body: CallBody::Bytes(body.into()),
+            session: None,
+            token_retried: false,
+            session_retried: false,
+        }
+    }
+
+    /// The same in this session.
+    pub(crate) fn in_session(mut self, session: Option<String>) -> Self {
+        self.session = session;
+        self
+    }
+}
+
+impl Purpose {
+    /// The exchange that waits for this call alone.
+    pub(crate) fn exchange(&self) -> Option<ExchangeId> {
+        match self {
+            Self::Pass(exchange)
+            | Self::Ping(exchange)
+            | Self::Greet(exchange)
+            | Self::Discover(exchange)
+            | Self::List(exchange, _) => Some(*exchange),
+            Self::Write
+            | Self::Deliver(_)
+            | Self::Open(_)
+            | Self::Opened(_)
+            | Self::Fetch
+            | Self::Probe
+            | Self::Close => None,
+        }
+    }
+
+    /// Whether the proxy itself depends on the answer, so that it does not wait for ever.
+    fn is_timed(&self) -> bool {
+        !matches!(self, Self::Pass(_))
+    }
+}
+
+/// The id of a request of the proxy's own.
+pub(crate) fn own_id() -> Id {
+    Id::new(Bytes::from_static(b"\"relay-mcp-proxy\""))
+}

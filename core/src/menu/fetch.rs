@@ -1,0 +1,147 @@
+//! The proxy's own fetch of the menu (B-4.7): all pages, with the live token, in the agent's place.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::listing::{list_body, page_of};
+use super::{Lister, Menu, Rules, narrow};
+use crate::call::{Answered, Errand, Purpose};
+use crate::headers::HeaderEdit;
+use crate::ids::CommandId;
+use crate::jsonrpc::Response;
+use crate::mcp::Era;
+use crate::observation::Observation;
+use crate::proxy::Proxy;
+use crate::status::Reply;
+
+/// A relay that never ends its list is not followed for ever.
+const MOST_PAGES: usize = 1000;
+
+/// The fetch under way, and who waits for it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fetch {
+    /// The menus still to fetch, the one under way first.
+    eras: Vec<Era>,
+    /// The pages that have come.
+    pages: Menu,
+    cursor: Option<String>,
+    waiting: Vec<CommandId>,
+    failure: Option<String>,
+}
+
+impl Proxy {
+    /// Fetches the menu for the runner; several at once make one fetch.
+    pub(crate) fn refresh(&mut self, command: CommandId) {
+        self.menus.fetch.waiting.push(command);
+        self.begin_fetch();
+    }
+
+    /// The relay is back: the menus that the agent knows are fetched again (B-4.6).
+    pub(crate) fn fetch_known_menus(&mut self) {
+        if !self.menus.views.is_empty() || self.menus.latest().is_known() {
+            self.begin_fetch();
+        }
+    }
+
+    fn begin_fetch(&mut self) {
+        if !self.menus.fetch.eras.is_empty() {
+            return;
+        }
+        let asked = |era: &Era| self.menus.of(*era).lister.is_some();
+        let mut eras: Vec<Era> = [Era::Legacy, Era::Modern].into_iter().filter(asked).collect();
+        if eras.is_empty() {
+            eras.push(Era::Legacy);
+        }
+        self.menus.fetch.eras = eras;
+        self.menus.fetch.failure = None;
+        self.fetch_page();
+    }
+
+    fn fetch_page(&mut self) {
+        let Some(era) = self.menus.fetch.eras.first().copied() else { return self.end_fetch() };
+        let cursor = self.menus.fetch.cursor.as_deref();
+        let errand = match &self.menus.of(era).lister {
+            Some(Lister::Modern(meta, headers)) => {
+                let mut errand = Errand::own(Purpose::Fetch, list_body(Some(meta), cursor));
+                errand.edits = headers.iter().cloned().map(HeaderEdit::Set).collect();
+                errand
+            }
+            Some(Lister::Legacy(session)) => {
+                let session = session.clone().filter(|session| self.sessions.is_live(session));
+                let errand = Errand::own(Purpose::Fetch, list_body(None, cursor));
+                errand.in_session(session.or_else(|| self.sessions.latest()))
+            }
+            None => Errand::own(Purpose::Fetch, list_body(None, cursor)).in_session(self.sessions.latest()),
+        };
+        self.send(errand);
+    }
+
+    pub(crate) fn on_fetched(&mut self, status: u16, answered: &Answered) {
+        let body = match answered {
+            Answered::Response(body) => body,
+            Answered::Other(_) => {
+                return self.on_fetch_failed(&format!("the relay answered with HTTP status {status}"));
+            }
+            Answered::TooLarge => {
+                return self.on_fetch_failed("the relay's answer is larger than the proxy reads");
+            }
+        };
+        let Some(response) = core::str::from_utf8(body).ok().and_then(Response::parse) else { return };
+        let rules = Rules::new(&self.config, &self.context);
+        let Some(narrowed) = response.result.and_then(|result| narrow(result, &rules)) else {
+            let said = response.error_message().unwrap_or_else(|| "a result without tools".to_string());
+            return self.on_fetch_failed(&format!("the relay answered tools/list with: {said}"));
+        };
+        let cursor = self.menus.fetch.cursor.take();
+        let page = page_of(body, cursor, &narrowed);
+        let next = page.next.clone();
+        let fetch = &mut self.menus.fetch;
+        fetch.pages.take(page);
+        let is_known =
+            |cursor: &String| fetch.pages.pages.iter().any(|page| page.cursor.as_ref() == Some(cursor));
+        fetch.cursor = next.filter(|next| !is_known(next) && fetch.pages.pages.len() < MOST_PAGES);
+        if fetch.cursor.is_none() {
+            self.take_fetched();
+        }
+        self.fetch_page();
+    }
+
+    /// All pages of an era have come: they are its menu.
+    fn take_fetched(&mut self) {
+        let pages = core::mem::take(&mut self.menus.fetch.pages).pages;
+        let era = self.menus.fetch.eras.remove(0);
+        self.relay.speaks(era);
+        if self.menus.of(era).pages != pages {
+            self.menus.of_mut(era).pages = pages;
+            self.menus.latest = Some(era);
+            self.store_menu(era);
+        }
+    }
+
+    /// A page did not come: that era's last-known list stays.
+    pub(crate) fn on_fetch_failed(&mut self, reason: &str) {
+        self.observe(Observation::RefreshFailed { reason: reason.into() });
+        let fetch = &mut self.menus.fetch;
+        fetch.failure = Some(reason.into());
+        fetch.pages = Menu::default();
+        fetch.cursor = None;
+        if !fetch.eras.is_empty() {
+            fetch.eras.remove(0);
+        }
+        self.fetch_page();
+    }
+
+    fn end_fetch(&mut self) {
+        let reply = match self.menus.fetch.failure.take() {
+            None => Reply::Done,
+            Some(reason) => {
+                Reply::Refused(format!("the menu could not be fetched, the last one stays: {reason}"))
+            }
+        };
+        for command in core::mem::take(&mut self.menus.fetch.waiting) {
+            self.reply(command, reply.clone());
+        }
+        self.tell_changes();
+    }
+}

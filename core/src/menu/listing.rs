@@ -1,0 +1,145 @@
+//! `tools/list` of the agent: forwarded and narrowed, or answered from what is known (B-4.1, B-4.4).
+
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::{Lister, Menu, Page, Rules, Tool, Viewer, narrow};
+use crate::call::{Answered, Down, Facts, Purpose};
+use crate::ids::{CallId, ExchangeId};
+use crate::jsonrpc::{self, Object, Response, code, remove_member};
+use crate::mcp::Era;
+use crate::observation::Observation;
+use crate::proxy::Proxy;
+
+impl Proxy {
+    /// Forwards `tools/list`, and remembers how it was asked.
+    pub(crate) fn list(&mut self, exchange: ExchangeId, params: Option<&Object<'_>>) {
+        let cursor = params.and_then(|params| params.string("cursor")).map(String::from);
+        let Some(known) = self.exchanges.get(&exchange) else { return };
+        let lister = match known.era {
+            Era::Legacy => Lister::Legacy(known.session.clone()),
+            Era::Modern => {
+                let meta = params.and_then(|params| params.object("_meta"));
+                let meta = meta.map_or_else(|| "{}".into(), |meta| remove_member(&meta, "progressToken"));
+                Lister::Modern(meta, known.headers.clone())
+            }
+        };
+        self.menus.of_mut(known.era).lister = Some(lister);
+        self.forward(exchange, Purpose::List(exchange, cursor));
+    }
+
+    pub(crate) fn on_listed(
+        &mut self,
+        exchange: ExchangeId,
+        call: CallId,
+        cursor: Option<String>,
+        facts: Facts,
+        answered: Answered,
+    ) {
+        let body = match answered {
+            Answered::Response(body) => body,
+            Answered::Other(_) => {
+                let message = "the relay answered tools/list with something that is no JSON-RPC response";
+                return self.respond_error(exchange, code::INTERNAL_ERROR, message, None);
+            }
+            Answered::TooLarge => return self.respond_too_large(exchange),
+        };
+        let Some(viewer) = self.viewer_of(exchange) else { return };
+        let text = core::str::from_utf8(&body).unwrap_or_default();
+        let response = Response::parse(text);
+        let narrowed = response.as_ref().and_then(|response| {
+            narrow(response.result?, &Rules::new(&self.config, &self.context)).map(|n| (n, response))
+        });
+        let Some((narrowed, response)) = narrowed else {
+            return self.respond_as(exchange, call, facts.edits, body.clone());
+        };
+        self.relay.speaks(viewer.era());
+        let page = page_of(&body, cursor.clone(), &narrowed);
+        self.saw(
+            viewer.clone(),
+            cursor.as_deref(),
+            narrowed.next.as_deref(),
+            narrowed.tools.iter().map(|(name, text)| (name.as_ref(), *text)),
+        );
+        let answer = Bytes::from(response.with_result(&narrowed.result));
+        self.respond_as(exchange, call, facts.edits, answer);
+        self.take_page(viewer.era(), page);
+        self.tell_changes();
+    }
+
+    /// `tools/list` while the relay is away: what was last known, on one page (B-4.4).
+    pub(crate) fn list_from_memory(&mut self, exchange: ExchangeId, cursor: Option<&str>, down: &Down) {
+        let Some(viewer) = self.viewer_of(exchange) else { return };
+        let known = self.menus.best(viewer.era()).tools_from(cursor);
+        let tools: Option<Vec<Tool>> = known.map(|tools| tools.cloned().collect());
+        let Some(tools) = tools.or_else(|| cursor.is_none().then(Vec::new)) else {
+            return self.respond_unreachable(exchange, down.sent, &down.reason);
+        };
+        let result = list_result(viewer.era(), &tools, &Rules::new(&self.config, &self.context));
+        let shown = tools.iter().map(|tool| (tool.name.as_str(), tool.text()));
+        self.saw(viewer, cursor, None, shown);
+        self.observe(Observation::MenuFromMemory);
+        self.respond_result(exchange, &result);
+    }
+
+    /// Takes a page into the menu of an era, and stores the menu where it changed.
+    pub(super) fn take_page(&mut self, era: Era, page: Page) {
+        if self.menus.of_mut(era).take(page) {
+            self.menus.latest = Some(era);
+            self.store_menu(era);
+        }
+    }
+
+    fn viewer_of(&self, exchange: ExchangeId) -> Option<Viewer> {
+        let known = self.exchanges.get(&exchange)?;
+        Some(match known.era {
+            Era::Legacy => Viewer::Legacy(known.session.clone()),
+            Era::Modern => Viewer::Modern,
+        })
+    }
+}
+
+/// A page as it is kept: its definitions are slices of the answer that they came in.
+pub(super) fn page_of(body: &Bytes, cursor: Option<String>, narrowed: &narrow::Narrowed<'_>) -> Page {
+    let slice = |text: &str| Tool { name: String::new(), text: body.slice_ref(text.as_bytes()) };
+    let tools =
+        narrowed.tools.iter().map(|(name, text)| Tool { name: name.as_ref().to_owned(), ..slice(text) });
+    Page { cursor, next: narrowed.next.as_ref().map(|next| next.as_ref().to_owned()), tools: tools.collect() }
+}
+
+/// A list result of ours.
+fn list_result(era: Era, tools: &[Tool], rules: &Rules<'_>) -> String {
+    let shown: Vec<_> = tools
+        .iter()
+        .filter(|tool| rules.shows(&tool.name))
+        .map(|tool| rules.shown(&tool.name, tool.text()))
+        .collect();
+    let list = shown.join(",");
+    match era {
+        Era::Legacy => format!(r#"{{"tools":[{list}]}}"#),
+        Era::Modern => {
+            format!(r#"{{"resultType":"complete","tools":[{list}],"ttlMs":0,"cacheScope":"private"}}"#)
+        }
+    }
+}
+
+/// The names of a menu's tools, shown and hidden, for the status.
+pub(crate) fn divided(menu: &Menu, rules: &Rules<'_>) -> (Vec<String>, Vec<String>) {
+    menu.tools().map(|tool| tool.name.clone()).partition(|name| rules.shows(name))
+}
+
+/// The body of a `tools/list` of the proxy's own.
+pub(super) fn list_body(meta: Option<&str>, cursor: Option<&str>) -> String {
+    let meta = meta.map(|meta| format!(r#""_meta":{meta}"#));
+    let cursor = cursor.map(|cursor| format!(r#""cursor":{}"#, jsonrpc::quoted(cursor)));
+    let params: Vec<String> = meta.into_iter().chain(cursor).collect();
+    let params = params.join(",");
+    format!(
+        r#"{{"jsonrpc":"2.0","id":{},"method":"tools/list","params":{{{params}}}}}"#,
+        crate::call::own_id().text()
+    )
+}

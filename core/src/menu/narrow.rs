@@ -1,0 +1,172 @@
+//! Narrowing (B-4.1 to B-4.3, B-4.5): a list result with some tools left out, and every other byte kept.
+
+use alloc::borrow::Cow;
+use alloc::borrow::ToOwned;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde_json::value::RawValue;
+
+use crate::config::{Config, MenuRule};
+use crate::jsonrpc::{Object, set_member};
+
+/// The schema of a receipt (B-5.4).
+const RECEIPT_SCHEMA: &str = concat!(
+    r#"{"type":"object","properties":{"queued":{"const":true},"tool":{"type":"string"},"#,
+    r#""idempotencyKey":{"type":"string"},"note":{"type":"string"}},"#,
+    r#""required":["queued","tool","idempotencyKey","note"]}"#
+);
+
+/// What decides which tools are shown, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    rules: &'a [MenuRule],
+    context: &'a BTreeMap<String, bool>,
+    bufferable: &'a BTreeSet<String>,
+}
+
+impl<'a> Rules<'a> {
+    /// The configured rules in this context.
+    #[must_use]
+    pub fn new(config: &'a Config, context: &'a BTreeMap<String, bool>) -> Self {
+        Self { rules: &config.rules, context, bufferable: &config.bufferable }
+    }
+
+    /// Whether every rule that names this tool holds (B-4.1).
+    #[must_use]
+    pub fn shows(&self, tool: &str) -> bool {
+        self.rules.iter().all(|rule| {
+            let holds = self.context.get(&rule.needs).copied().unwrap_or(false);
+            holds || !rule.tools.iter().any(|glob| glob.matches(tool))
+        })
+    }
+
+    /// A tool's definition as the agent gets it: as it is, but a tool that may be answered with a receipt
+    /// says so in its `outputSchema`, since clients check results against it (B-4.5).
+    #[must_use]
+    pub fn shown<'t>(&self, name: &str, definition: &'t str) -> Cow<'t, str> {
+        if !self.bufferable.contains(name) {
+            return Cow::Borrowed(definition);
+        }
+        let schema =
+            Object::parse(definition).and_then(|tool| tool.object("outputSchema").map(|s| (tool, s)));
+        let Some((tool, schema)) = schema else { return Cow::Borrowed(definition) };
+        Cow::Owned(set_member(&tool, "outputSchema", &schema_with_receipt(&schema)))
+    }
+}
+
+/// A schema that admits what `schema` admits, and receipts. What `$ref`s point at stays at the root.
+fn schema_with_receipt(schema: &Object<'_>) -> String {
+    let mut wider = String::from(r#"{"type":"object""#);
+    for name in ["$schema", "$defs", "definitions"] {
+        if let Some(value) = schema.get(name) {
+            wider.push_str(&format!(r#","{name}":{value}"#));
+        }
+    }
+    wider.push_str(&format!(r#","anyOf":[{},{RECEIPT_SCHEMA}]}}"#, schema.text().trim()));
+    wider
+}
+
+/// A list result, read.
+#[derive(Clone, Debug)]
+pub struct Narrowed<'a> {
+    /// Every tool of the result, shown or not: name and definition.
+    pub tools: Vec<(Cow<'a, str>, &'a str)>,
+    /// The cursor of the next page.
+    pub next: Option<Cow<'a, str>>,
+    /// The result with only the tools that are shown.
+    pub result: String,
+}
+
+/// Narrows the result of a `tools/list`: leaves out the tools that the rules hide, and keeps everything else
+/// as it was, but says that nobody else may use the answer, nor later (B-4.3). Nothing where the result has
+/// no list of tools.
+#[must_use]
+pub fn narrow<'a>(result: &'a str, rules: &Rules<'_>) -> Option<Narrowed<'a>> {
+    let object = Object::parse(result)?;
+    let list = object.get("tools")?;
+    let definitions: Vec<&'a RawValue> = serde_json::from_str(list).ok()?;
+    let tools: Vec<(Cow<'a, str>, &'a str)> =
+        definitions.into_iter().map(|tool| (name_of(tool.get()), tool.get())).collect();
+    let mut narrowed = set_member(&object, "tools", &shown_list(&tools, rules));
+    for (name, value) in [("cacheScope", r#""private""#), ("ttlMs", "0")] {
+        if object.get(name).is_some() {
+            narrowed = Object::parse(&narrowed).map(|o| set_member(&o, name, value)).unwrap_or(narrowed);
+        }
+    }
+    let next = object.string("nextCursor");
+    Some(Narrowed { tools, next, result: narrowed })
+}
+
+/// The list of the tools that are shown, as a JSON text.
+fn shown_list(tools: &[(Cow<'_, str>, &str)], rules: &Rules<'_>) -> String {
+    let mut list = String::with_capacity(tools.iter().map(|(_, text)| text.len() + 1).sum::<usize>() + 2);
+    list.push('[');
+    for (name, definition) in tools.iter().filter(|(name, _)| rules.shows(name)) {
+        if list.len() > 1 {
+            list.push(',');
+        }
+        list.push_str(&rules.shown(name, definition));
+    }
+    list.push(']');
+    list
+}
+
+/// A tool's name. One without a name is shown as it is: no rule can name it.
+fn name_of(definition: &str) -> Cow<'_, str> {
+    Object::parse(definition)
+        .and_then(|tool| tool.string("name"))
+        .unwrap_or_else(|| Cow::Owned("".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIST: &str = r#"{"x" :1.0,"tools":[ {"name":"relay_workspace_land","a":1}, {"b":2.50,"name":"relay_reply"} ],"nextCursor":""}"#;
+
+    fn narrowed(result: &str, isolated: bool) -> Option<String> {
+        let config = Config::default();
+        let context = BTreeMap::from([("isolatedWorktree".into(), isolated)]);
+        narrow(result, &Rules::new(&config, &context)).map(|narrowed| narrowed.result)
+    }
+
+    #[test]
+    fn b_4_1_a_tool_is_shown_only_where_its_rules_hold() {
+        assert_eq!(
+            narrowed(LIST, false).unwrap(),
+            r#"{"x" :1.0,"tools":[{"b":2.50,"name":"relay_reply"}],"nextCursor":""}"#
+        );
+        assert!(narrowed(LIST, true).unwrap().contains("relay_workspace_land"));
+    }
+
+    #[test]
+    fn b_4_3_the_answer_is_for_this_agent_and_this_moment_only() {
+        let result = r#"{"resultType":"complete","tools":[],"ttlMs":60000,"cacheScope":"public"}"#;
+        assert_eq!(
+            narrowed(result, true).unwrap(),
+            r#"{"resultType":"complete","tools":[],"ttlMs":0,"cacheScope":"private"}"#
+        );
+    }
+
+    #[test]
+    fn b_4_5_a_tool_that_may_be_queued_admits_the_receipt() {
+        let result = r##"{"tools":[{"name":"relay_reply","outputSchema":{"type":"object","$defs":{"d":{}},"properties":{"p":{"$ref":"#/$defs/d"}}}}]}"##;
+        let result = narrowed(result, true).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&result).unwrap();
+        let schema = &value["tools"][0]["outputSchema"];
+        assert_eq!(schema["type"], "object");
+        assert!(schema["$defs"]["d"].is_object());
+        assert_eq!(schema["anyOf"][0]["properties"]["p"]["$ref"], "#/$defs/d");
+        assert_eq!(schema["anyOf"][1]["properties"]["queued"]["const"], true);
+    }
+
+    #[test]
+    fn what_is_no_list_of_tools_is_left_alone() {
+        for result in ["{}", r#"{"tools":{}}"#, r#"{"tools":null}"#, "[]"] {
+            assert_eq!(narrowed(result, true), None, "{result}");
+        }
+    }
+}

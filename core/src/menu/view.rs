@@ -1,0 +1,158 @@
+//! What the agent last saw, and when to tell it that this is not what it may see now (B-4.6, B-7.3).
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::{Menu, Rules, Viewer};
+use crate::observation::Observation;
+use crate::proxy::Proxy;
+use crate::record::{Change, Record, RecordKey, RecordKind};
+
+/// What one viewer last saw: a fingerprint of each definition, in order, so that names, order and every part
+/// of a definition count.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct View {
+    seen: Vec<u64>,
+    /// The cursor of the page that it did not ask for yet.
+    more: Option<String>,
+    /// The menu that it was last told of, while that is not what it saw.
+    #[serde(skip)]
+    told: Option<Vec<u64>>,
+}
+
+impl View {
+    /// The viewer was shown these definitions in answer to this cursor.
+    fn show(&mut self, cursor: Option<&str>, next: Option<&str>, shown: Vec<u64>) {
+        if cursor.is_none() {
+            self.seen = shown;
+        } else if self.more.as_deref() == cursor {
+            self.seen.extend(shown);
+        } else {
+            return;
+        }
+        self.more = next.map(String::from);
+        self.told = None;
+    }
+
+    /// Whether what may be seen now is no longer what was seen. Where one of the two is known in part only,
+    /// the common part decides.
+    fn differs(&self, now: &[u64], is_complete: bool) -> bool {
+        if is_complete && self.more.is_none() {
+            return self.seen != now;
+        }
+        let common = self.seen.len().min(now.len());
+        self.seen[..common] != now[..common]
+    }
+}
+
+/// The fingerprints of what may be seen of a menu.
+fn visible(menu: &Menu, rules: &Rules<'_>) -> Vec<u64> {
+    let shown = menu.tools().filter(|tool| rules.shows(&tool.name));
+    shown.map(|tool| fingerprint(&rules.shown(&tool.name, tool.text()))).collect()
+}
+
+/// FNV-1a, 64 bits: the same in every build, since it is stored.
+fn fingerprint(text: &str) -> u64 {
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+pub(crate) fn view_key(viewer: &Viewer) -> RecordKey {
+    let id = match viewer {
+        Viewer::Modern => String::from("modern"),
+        Viewer::Legacy(None) => String::from("legacy"),
+        Viewer::Legacy(Some(session)) => alloc::format!("session {session}"),
+    };
+    RecordKey { kind: RecordKind::View, id }
+}
+
+/// The viewer that a record's name stands for.
+pub(crate) fn viewer_of(id: &str) -> Option<Viewer> {
+    match id {
+        "modern" => Some(Viewer::Modern),
+        "legacy" => Some(Viewer::Legacy(None)),
+        id => id.strip_prefix("session ").map(|session| Viewer::Legacy(Some(session.into()))),
+    }
+}
+
+impl Proxy {
+    /// The viewer was shown these definitions.
+    pub(super) fn saw<'a>(
+        &mut self,
+        viewer: Viewer,
+        cursor: Option<&str>,
+        next: Option<&str>,
+        shown: impl Iterator<Item = (&'a str, &'a str)>,
+    ) {
+        let rules = Rules::new(&self.config, &self.context);
+        let shown = shown.filter(|(name, _)| rules.shows(name));
+        let shown = shown.map(|(name, text)| fingerprint(&rules.shown(name, text))).collect();
+        let view = self.menus.views.entry(viewer.clone()).or_default();
+        let before = (view.seen.clone(), view.more.clone());
+        view.show(cursor, next, shown);
+        if before != (view.seen.clone(), view.more.clone()) {
+            self.store_view(&viewer);
+        }
+    }
+
+    /// A stream opened for a viewer that saw nothing yet: from here on it hears of changes.
+    pub(crate) fn begin_view(&mut self, session: Option<&str>) {
+        let viewer = Viewer::Legacy(session.map(String::from));
+        let menu = self.menus.best(viewer.era());
+        if self.menus.views.contains_key(&viewer) || !menu.is_known() {
+            return;
+        }
+        let seen = visible(menu, &Rules::new(&self.config, &self.context));
+        self.menus.views.insert(viewer, View { seen, more: None, told: None });
+    }
+
+    /// Tells every viewer whose stream is open and whose menu has changed since it last looked, once.
+    pub(crate) fn tell_changes(&mut self) {
+        let rules = Rules::new(&self.config, &self.context);
+        let mut changed = Vec::new();
+        for (viewer, view) in &self.menus.views {
+            let menu = self.menus.best(viewer.era());
+            if !menu.is_known() {
+                continue;
+            }
+            let now = visible(menu, &rules);
+            if view.differs(&now, menu.is_complete()) && view.told.as_ref() != Some(&now) {
+                changed.push((viewer.clone(), Some(now)));
+            } else if view.told.is_some() && !view.differs(&now, menu.is_complete()) {
+                changed.push((viewer.clone(), None));
+            }
+        }
+        let mut streams = 0;
+        for (viewer, now) in changed {
+            let told = if now.is_some() { self.tell(&viewer) } else { 0 };
+            streams += told;
+            if let Some(view) = self.menus.views.get_mut(&viewer).filter(|_| now.is_none() || told > 0) {
+                view.told = now;
+            }
+        }
+        if streams > 0 {
+            self.observe(Observation::MenuChanged { streams });
+        }
+    }
+
+    fn tell(&mut self, viewer: &Viewer) -> usize {
+        match viewer {
+            Viewer::Legacy(session) => self.tell_streams(session.as_deref()),
+            Viewer::Modern => 0,
+        }
+    }
+
+    fn store_view(&mut self, viewer: &Viewer) {
+        let Some(view) = self.menus.views.get(viewer) else { return };
+        let Ok(value) = serde_json::to_vec(view) else { return };
+        self.ahead.append(Change::Put(Record { key: view_key(viewer), value: Bytes::from(value) }));
+    }
+
+    /// Forgets the stored view of a session that has ended.
+    pub(crate) fn remove_record_of_view(&mut self, session: &str) {
+        self.ahead.append(Change::Remove(view_key(&Viewer::Legacy(Some(session.into())))));
+    }
+}

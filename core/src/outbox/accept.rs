@@ -1,0 +1,148 @@
+//! Accepting a write (B-5.4): durable first, then the receipt; or an error, never a false "queued".
+
+use alloc::format;
+use alloc::string::{String, ToString};
+
+use serde_json::json;
+
+use super::entry::{Asker, Entry, Place};
+use super::lane::Live;
+use super::write::queued_params;
+use crate::call::Down;
+use crate::exchange::delivered;
+use crate::ids::ExchangeId;
+use crate::input::Sent;
+use crate::jsonrpc::{self, code};
+use crate::mcp::Era;
+use crate::observation::Observation;
+use crate::proxy::Proxy;
+use crate::status::WriteState;
+use crate::write_ahead::Held;
+
+/// The seed's words.
+const NOTE: &str = "Relay was unreachable; your call was queued durably and will be delivered automatically \
+                    when the relay comes back. It is not lost.";
+
+impl Proxy {
+    /// Appends a live write to the outbox; those who wait for it get their receipts when it is durable.
+    pub(super) fn queue(&mut self, live: Live, down: &Down) {
+        if let Some(name) = live.cannot_queue {
+            let message = format!(
+                "relay unreachable: {}; a call that carries {name} cannot be queued, send it again later",
+                down.reason
+            );
+            return self.refuse_write(&live, code::CANNOT_QUEUE, &message, down.sent);
+        }
+        let mut write = live.write.clone();
+        write.params = queued_params(&write.params);
+        match self.outbox.push(Entry::new(write, self.now, live.askers.clone())) {
+            Ok(place) => self.make_durable(place),
+            Err(super::Full) => {
+                let limits = &self.config.limits;
+                let message = format!(
+                    "relay unreachable: {}; the outbox is full ({} writes or {} bytes at the most), nothing was queued",
+                    down.reason, limits.outbox_entries, limits.outbox_bytes
+                );
+                self.refuse_write(&live, code::OUTBOX_FULL, &message, down.sent);
+            }
+        }
+    }
+
+    fn refuse_write(&mut self, live: &Live, code: i64, message: &str, sent: Sent) {
+        self.observe(Observation::WriteRefused { tool: live.write.tool.clone(), reason: message.into() });
+        for asker in &live.askers {
+            self.respond_error(asker.exchange, code, message, Some(delivered(sent)));
+        }
+    }
+
+    pub(super) fn make_durable(&mut self, place: Place) {
+        self.store_write(place);
+        self.ahead.hold(Held::Receipts(place));
+    }
+
+    /// The write is on disk: those who asked are told, and it may be delivered.
+    pub(crate) fn on_write_durable(&mut self, place: Place) {
+        let Some(entry) = self.outbox.entries.get_mut(&place) else { return };
+        entry.is_durable = true;
+        entry.was_dead = false;
+        let askers = core::mem::take(&mut entry.askers);
+        let (key, tool) = (entry.write.key.clone(), entry.write.tool.clone());
+        self.observe(Observation::WriteQueued { key, tool });
+        for asker in askers {
+            self.give_receipt(place, &asker);
+        }
+        self.deliver_next();
+    }
+
+    /// The store did not take the write: it is not queued, and nobody is told that it is (B-5.4).
+    pub(crate) fn on_write_not_durable(&mut self, place: Place, reason: &str) {
+        let Some(entry) = self.outbox.entries.get_mut(&place) else { return };
+        let askers = core::mem::take(&mut entry.askers);
+        let tool = entry.write.tool.clone();
+        if entry.was_dead {
+            entry.state = WriteState::Dead;
+            entry.is_durable = true;
+            self.store_write_again(place);
+        } else {
+            self.outbox.remove(place);
+            self.forget_write_again(place);
+        }
+        let message = format!("the write could not be made durable, so it was not queued: {reason}");
+        self.observe(Observation::WriteRefused { tool, reason: message.clone() });
+        for asker in askers {
+            self.respond_error(asker.exchange, code::CANNOT_QUEUE, &message, Some(delivered(Sent::Unknown)));
+        }
+        self.deliver_next();
+        self.send_next_write();
+    }
+
+    /// Tells one who asked that the write is queued (B-5.4).
+    pub(super) fn give_receipt(&mut self, place: Place, asker: &Asker) {
+        let Some(entry) = self.outbox.get(place) else { return };
+        let result = receipt(&entry.write.tool, &entry.write.key, asker.era);
+        self.respond(asker.exchange, jsonrpc::result_response(&asker.id, &result));
+    }
+
+    /// The agent left an exchange. Whether that waited for a receipt: the write stays queued all the same.
+    pub(super) fn leave_receipts(&mut self, exchange: ExchangeId) -> bool {
+        for entry in self.outbox.entries.values_mut() {
+            let before = entry.askers.len();
+            entry.askers.retain(|asker| asker.exchange != exchange);
+            if entry.askers.len() < before {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Removes a write for good.
+    pub(crate) fn discard(&mut self, place: Place) {
+        self.outbox.remove(place);
+        self.forget_write(place);
+    }
+
+    /// A dead letter is queued again, under the same key, behind what is queued (B-5.7, B-5.8).
+    pub(crate) fn queue_again(&mut self, place: Place, asker: Option<Asker>) {
+        let Some(dead) = self.outbox.remove(place) else { return };
+        let mut entry = Entry::new(dead.write, self.now, asker.into_iter().collect());
+        entry.enqueued_at = dead.enqueued_at;
+        entry.was_dead = true;
+        entry.last_error = dead.last_error;
+        entry.relay_answer = dead.relay_answer;
+        self.forget_write(place);
+        let place = Place(self.outbox.last_place.0 + 1);
+        self.outbox.insert(place, entry);
+        self.make_durable(place);
+    }
+}
+
+/// The result that says that a write is queued.
+fn receipt(tool: &str, key: &str, era: Era) -> String {
+    let content = json!({ "queued": true, "tool": tool, "idempotencyKey": key, "note": NOTE });
+    let text = serde_json::to_string_pretty(&content).unwrap_or_default();
+    let mut result = json!({ "content": [{ "type": "text", "text": text }], "structuredContent": content });
+    if let (Era::Modern, Some(members)) = (era, result.as_object_mut()) {
+        members.insert("resultType".into(), "complete".into());
+    }
+    result.to_string()
+}

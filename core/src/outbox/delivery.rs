@@ -1,0 +1,213 @@
+//! Delivery (B-5.8): oldest first, one at a time, with the same key, until the relay answers.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use core::time::Duration;
+
+use super::entry::Place;
+use super::write::Write;
+use crate::call::{Answered, Errand, Facts, Purpose, own_id};
+use crate::config::Backoff;
+use crate::headers::HeaderEdit;
+use crate::jsonrpc::{Object, Response};
+use crate::observation::Observation;
+use crate::proxy::Proxy;
+use crate::random::Random;
+use crate::status::{Why, WriteState};
+
+/// Who delivers: one write at a time.
+#[derive(Clone, Debug)]
+pub(crate) struct Courier {
+    backoff: Backoff,
+    /// The write under way.
+    carries: Option<Place>,
+    /// Attempts in a row that came to nothing.
+    failures: u32,
+    /// The relay refused the token (B-5.8).
+    is_paused: bool,
+}
+
+/// What the relay made of a delivered write.
+enum Verdict {
+    Delivered,
+    Again(String),
+    Dead(String, Option<String>),
+    Unauthorized,
+}
+
+impl Courier {
+    pub(crate) fn new(backoff: Backoff) -> Self {
+        Self { backoff, carries: None, failures: 0, is_paused: false }
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.is_paused
+    }
+
+    /// The next wait: full jitter below a bound that doubles, and not less than the relay wants.
+    fn wait(&mut self, random: &mut Random, retry_after: Option<Duration>) -> Duration {
+        let doubled = self.backoff.first.saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX));
+        self.failures = self.failures.saturating_add(1);
+        jitter(random, doubled.min(self.backoff.most)).max(retry_after.unwrap_or_default())
+    }
+}
+
+fn jitter(random: &mut Random, most: Duration) -> Duration {
+    Duration::from_millis(random.up_to(u64::try_from(most.as_millis()).unwrap_or(u64::MAX)))
+}
+
+impl Proxy {
+    /// What was queued before the proxy was opened goes out at once (OUTBOX G14).
+    pub(crate) fn resume_delivery(&mut self) {
+        if self.outbox.has_backlog() {
+            self.timers.set(Why::Delivery, self.now);
+        }
+    }
+
+    /// Delivers the oldest write, unless one is under way or it has to wait.
+    pub(crate) fn deliver_next(&mut self) {
+        let must_wait = self.outbox.courier.carries.is_some() || self.timers.is_set(Why::Delivery);
+        if must_wait || self.draining {
+            return;
+        }
+        let Some(place) = self.outbox.head() else { return };
+        let Some(entry) = self.outbox.entries.get_mut(&place) else { return };
+        entry.attempts += 1;
+        let errand = errand_of(place, &entry.write);
+        self.outbox.courier.carries = Some(place);
+        self.send(errand);
+    }
+
+    /// The relay answers again: no more waiting, but for a moment that differs from proxy to proxy.
+    pub(crate) fn hurry_delivery(&mut self) {
+        if self.timers.is_set(Why::Delivery) && !self.outbox.courier.is_paused {
+            let wait = jitter(&mut self.random, self.outbox.courier.backoff.first);
+            self.timers.set_at_latest(Why::Delivery, self.now + wait);
+        }
+    }
+
+    /// There is another token: a queue that paused for it goes on (B-5.8).
+    pub(crate) fn unpause_delivery(&mut self) {
+        if core::mem::take(&mut self.outbox.courier.is_paused) {
+            self.observe(Observation::OutboxResumed);
+            self.timers.clear(Why::Delivery);
+            self.deliver_next();
+        }
+    }
+
+    pub(crate) fn on_delivery_answered(&mut self, place: Place, facts: &Facts, answered: &Answered) {
+        match verdict(facts.status, answered) {
+            Verdict::Delivered => self.on_delivered(place),
+            Verdict::Again(reason) => self.on_delivery_failed(place, &reason, facts.retry_after),
+            Verdict::Dead(reason, answer) => self.on_delivery_rejected(place, &reason, answer),
+            Verdict::Unauthorized => self.on_delivery_unauthorized(place, facts.status),
+        }
+    }
+
+    fn on_delivered(&mut self, place: Place) {
+        self.put_down();
+        self.outbox.courier.failures = 0;
+        if core::mem::take(&mut self.outbox.courier.is_paused) {
+            self.observe(Observation::OutboxResumed);
+        }
+        if let Some(entry) = self.outbox.remove(place) {
+            self.forget_write(place);
+            let age = self.now.since(entry.enqueued_at);
+            let attempts = entry.attempts;
+            self.observe(Observation::WriteDelivered { key: entry.write.key, attempts, age });
+            if let Some(session) = entry.write.session.filter(|session| !self.outbox.uses_session(session)) {
+                self.close_if_ended(&session);
+            }
+        }
+        self.deliver_next();
+        self.send_next_write();
+    }
+
+    /// It did not get through: the whole queue waits, since nobody may overtake.
+    pub(crate) fn on_delivery_failed(&mut self, place: Place, reason: &str, retry_after: Option<Duration>) {
+        self.put_down();
+        let wait = self.outbox.courier.wait(&mut self.random, retry_after);
+        self.timers.set(Why::Delivery, self.now + wait);
+        if let Some(entry) = self.outbox.entries.get_mut(&place) {
+            entry.last_error = Some(reason.into());
+            let key = entry.write.key.clone();
+            self.observe(Observation::WriteRetried { key, reason: reason.into(), wait });
+        }
+    }
+
+    /// The relay refused it for good: a dead letter, which holds nobody up (OUTBOX G8).
+    pub(crate) fn on_delivery_rejected(&mut self, place: Place, reason: &str, answer: Option<String>) {
+        self.put_down();
+        self.outbox.courier.failures = 0;
+        if let Some(entry) = self.outbox.entries.get_mut(&place) {
+            entry.state = WriteState::Dead;
+            entry.last_error = Some(reason.into());
+            entry.relay_answer = answer;
+            let key = entry.write.key.clone();
+            self.store_write(place);
+            self.observe(Observation::WriteDead { key, reason: reason.into() });
+        }
+        self.deliver_next();
+        self.send_next_write();
+    }
+
+    /// The relay refused the token: never a dead letter, the queue waits for another token (OUTBOX G7).
+    pub(crate) fn on_delivery_unauthorized(&mut self, place: Place, status: u16) {
+        self.put_down();
+        if !core::mem::replace(&mut self.outbox.courier.is_paused, true) {
+            self.observe(Observation::OutboxPaused);
+        }
+        if let Some(entry) = self.outbox.entries.get_mut(&place) {
+            entry.last_error = Some(format!("the relay refused the token (HTTP status {status})"));
+        }
+        self.timers.set(Why::Delivery, self.now + self.config.paused_retry);
+    }
+
+    fn put_down(&mut self) {
+        self.outbox.courier.carries = None;
+    }
+}
+
+fn errand_of(place: Place, write: &Write) -> Errand {
+    let id = own_id();
+    let body =
+        format!(r#"{{"jsonrpc":"2.0","id":{},"method":"tools/call","params":{}}}"#, id.text(), write.params);
+    let mut errand = Errand::own(Purpose::Deliver(place), body);
+    errand.edits = write.headers.iter().cloned().map(HeaderEdit::Set).collect();
+    errand.query = write.query.clone();
+    errand.in_session(write.session.clone())
+}
+
+/// What an answer means for the write (B-5.8).
+fn verdict(status: u16, answered: &Answered) -> Verdict {
+    match status {
+        401 | 403 => return Verdict::Unauthorized,
+        408 | 425 | 429 | 500.. => {
+            return Verdict::Again(format!("the relay answered with HTTP status {status}"));
+        }
+        _ => {}
+    }
+    let body = match answered {
+        Answered::Response(body) | Answered::Other(body) => core::str::from_utf8(body).unwrap_or_default(),
+        Answered::TooLarge => "",
+    };
+    let dead = |reason: String| Verdict::Dead(reason, Some(body.chars().take(4096).collect()));
+    if !(200..300).contains(&status) {
+        return dead(format!("the relay answered with HTTP status {status}"));
+    }
+    let Some(response) = Response::parse(body) else {
+        return dead("the relay's answer is no JSON-RPC response".to_string());
+    };
+    let Some(result) = response.result.and_then(Object::parse) else {
+        let said = response.error_message().unwrap_or_else(|| "a result that is no object".to_string());
+        return dead(format!("the relay answered with an error: {said}"));
+    };
+    let result_type = result.string("resultType");
+    if result_type.as_ref().is_some_and(|kind| kind != "complete") {
+        return dead(format!("the relay answered with resultType {}", result_type.unwrap_or_default()));
+    }
+    if result.get("isError") == Some("true") {
+        return dead("the tool reported an error".to_string());
+    }
+    Verdict::Delivered
+}

@@ -1,0 +1,80 @@
+//! One write in the outbox.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::Write;
+use crate::ids::ExchangeId;
+use crate::jsonrpc::Id;
+use crate::mcp::Era;
+use crate::status::{WriteDetail, WriteState, WriteSummary};
+use crate::time::Timestamp;
+
+/// A write's place in the order of all writes of the agent. Never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place(pub(crate) u64);
+
+/// A write, from acceptance to delivery.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) write: Write,
+    pub(crate) state: WriteState,
+    pub(crate) enqueued_at: Timestamp,
+    /// How often this run sent it.
+    pub(crate) attempts: u32,
+    pub(crate) last_error: Option<String>,
+    /// What the relay answered when it refused it.
+    pub(crate) relay_answer: Option<String>,
+    /// Whether the store has acknowledged it. Before that nothing of it may be seen outside.
+    pub(crate) is_durable: bool,
+    /// It lay among the dead letters, and does again if the store refuses to queue it.
+    pub(crate) was_dead: bool,
+    /// Who gets a receipt once it is durable.
+    pub(crate) askers: Vec<Asker>,
+}
+
+/// A request that waits for what becomes of a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asker {
+    pub(crate) exchange: ExchangeId,
+    pub(crate) id: Id,
+    pub(crate) era: Era,
+}
+
+impl Entry {
+    /// A write that waits for delivery.
+    pub(super) fn new(write: Write, now: Timestamp, askers: Vec<Asker>) -> Self {
+        Self {
+            write,
+            state: WriteState::Queued,
+            enqueued_at: now,
+            attempts: 0,
+            last_error: None,
+            relay_answer: None,
+            is_durable: false,
+            was_dead: false,
+            askers,
+        }
+    }
+
+    /// Without what it says.
+    pub(crate) fn summary(&self) -> WriteSummary {
+        WriteSummary {
+            key: self.write.key.clone(),
+            tool: self.write.tool.clone(),
+            state: self.state,
+            attempts: self.attempts,
+            enqueued_at: self.enqueued_at.0,
+            last_error: self.last_error.clone(),
+        }
+    }
+
+    /// With what it says.
+    pub(crate) fn detail(&self) -> WriteDetail {
+        WriteDetail {
+            summary: self.summary(),
+            params: self.write.params.clone(),
+            relay_answer: self.relay_answer.clone(),
+        }
+    }
+}

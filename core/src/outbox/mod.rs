@@ -1,0 +1,121 @@
+//! The outbox (B-5): writes that were accepted and are not delivered yet, in the order in which the agent
+//! made them, and the dead letters.
+
+mod accept;
+mod call_tool;
+mod delivery;
+mod entry;
+mod lane;
+mod record;
+mod write;
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+
+use crate::config::{Backoff, Limits};
+use crate::status::{OutboxStatus, WriteState};
+use crate::time::Timestamp;
+
+pub(crate) use delivery::Courier;
+pub(crate) use entry::{Entry, Place};
+pub(crate) use lane::Lane;
+pub(crate) use record::recovered;
+pub(crate) use write::Write;
+
+/// The writes, by their place, and who delivers them.
+#[derive(Clone, Debug)]
+pub(crate) struct Outbox {
+    limits: Limits,
+    entries: BTreeMap<Place, Entry>,
+    places: BTreeMap<String, Place>,
+    last_place: Place,
+    bytes: usize,
+    pub(crate) courier: Courier,
+}
+
+/// There is no room for another write (B-5.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
+impl Outbox {
+    pub(crate) fn new(limits: Limits, backoff: Backoff) -> Self {
+        Self {
+            limits,
+            entries: BTreeMap::new(),
+            places: BTreeMap::new(),
+            last_place: Place(0),
+            bytes: 0,
+            courier: Courier::new(backoff),
+        }
+    }
+
+    /// Whether a new write has to go behind others (B-5.5). Dead letters hold nobody up.
+    pub(crate) fn has_backlog(&self) -> bool {
+        self.entries.values().any(|entry| entry.state == WriteState::Queued)
+    }
+
+    /// The write that is delivered next.
+    fn head(&self) -> Option<Place> {
+        let queued = self.entries.iter().find(|(_, entry)| entry.state == WriteState::Queued);
+        queued.filter(|(_, entry)| entry.is_durable).map(|(place, _)| *place)
+    }
+
+    /// Gives a write its place, behind all others.
+    fn push(&mut self, entry: Entry) -> Result<Place, Full> {
+        let is_full = self.entries.len() >= self.limits.outbox_entries
+            || self.bytes.saturating_add(entry.write.size()) > self.limits.outbox_bytes;
+        if is_full {
+            return Err(Full);
+        }
+        let place = Place(self.last_place.0 + 1);
+        self.insert(place, entry);
+        Ok(place)
+    }
+
+    fn insert(&mut self, place: Place, entry: Entry) {
+        self.last_place = self.last_place.max(place);
+        self.bytes += entry.write.size();
+        self.places.insert(entry.write.key.clone(), place);
+        self.entries.insert(place, entry);
+    }
+
+    fn remove(&mut self, place: Place) -> Option<Entry> {
+        let entry = self.entries.remove(&place)?;
+        self.bytes -= entry.write.size();
+        self.places.remove(&entry.write.key);
+        Some(entry)
+    }
+
+    /// Where the write with this key is.
+    pub(crate) fn place_of(&self, key: &str) -> Option<Place> {
+        self.places.get(key).copied()
+    }
+
+    pub(crate) fn get(&self, place: Place) -> Option<&Entry> {
+        self.entries.get(&place)
+    }
+
+    /// All writes, oldest first.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
+    }
+
+    /// Whether a write of this session is queued.
+    pub(crate) fn uses_session(&self, session: &str) -> bool {
+        self.entries.values().any(|entry| entry.write.session.as_deref() == Some(session))
+    }
+
+    /// For the status.
+    pub(crate) fn status(&self, now: Timestamp) -> OutboxStatus {
+        let queued = || self.entries.values().filter(|entry| entry.state == WriteState::Queued);
+        let depth = queued().count();
+        let oldest = queued().map(|entry| entry.enqueued_at).min();
+        OutboxStatus {
+            depth,
+            bytes: self.bytes,
+            oldest_age_ms: oldest.map(|at| u64::try_from(now.since(at).as_millis()).unwrap_or(u64::MAX)),
+            dead_letters: self.entries.len() - depth,
+            paused: self.courier.is_paused(),
+        }
+    }
+}

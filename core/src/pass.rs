@@ -1,0 +1,41 @@
+//! What passes through as it is (B-2).
+
+use crate::call::{Errand, Purpose};
+use crate::ids::ExchangeId;
+use crate::mcp::Era;
+use crate::proxy::Proxy;
+
+impl Proxy {
+    /// Passes a message through (B-2.1).
+    pub(crate) fn pass(&mut self, exchange: ExchangeId) {
+        self.forward(exchange, Purpose::Pass(exchange));
+    }
+
+    /// A `ping`, which a legacy agent gets answered even while the relay is away (B-2.8). The modern era has
+    /// none.
+    pub(crate) fn ping(&mut self, exchange: ExchangeId) {
+        let era = self.exchanges.get(&exchange).map_or(Era::Legacy, |known| known.era);
+        match era {
+            Era::Legacy => self.forward(exchange, Purpose::Ping(exchange)),
+            Era::Modern => self.pass(exchange),
+        }
+    }
+
+    /// `notifications/initialized`: where the proxy itself opens the session at the relay, it says this
+    /// there, and once is enough (B-3.4).
+    pub(crate) fn on_initialized(&mut self, exchange: ExchangeId) {
+        let session = self.exchanges.get(&exchange).and_then(|known| known.session.as_deref());
+        if session.is_some_and(|session| self.sessions.was_greeted_here(session)) {
+            return self.answer_empty(exchange, 202);
+        }
+        self.pass(exchange);
+    }
+
+    /// Sends the agent's message to the relay, in the agent's session.
+    pub(crate) fn forward(&mut self, exchange: ExchangeId, purpose: Purpose) {
+        let Some(known) = self.exchanges.get(&exchange) else { return };
+        let session = known.session.clone().filter(|_| known.era == Era::Legacy);
+        let query = known.query.clone();
+        self.send(Errand::of_exchange(purpose, exchange, query).in_session(session));
+    }
+}

@@ -1,0 +1,71 @@
+//! Recovery: the machine as it was, from what the store holds. Deterministic, and the same however often it
+//! is done (OUTBOX G11).
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::hello;
+use crate::mcp::Era;
+use crate::menu;
+use crate::outbox;
+use crate::proxy::Proxy;
+use crate::record::{Record, RecordKind};
+use crate::session;
+
+/// A record is not one of ours, so that nothing may be built on the store, nor written to it (B-5.10).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the record {kind} {id} cannot be read: {why}")]
+pub struct OpenError {
+    /// The kind of the record.
+    pub kind: &'static str,
+    /// Its id.
+    pub id: String,
+    /// What is wrong with it; shows nothing of what it says.
+    pub why: String,
+}
+
+/// Takes all records in.
+pub(crate) fn recover(proxy: &mut Proxy, records: Vec<Record>) -> Result<(), OpenError> {
+    for record in records {
+        let Record { key, value } = record;
+        let refuse = |why: String| OpenError { kind: key.kind.name(), id: key.id.clone(), why };
+        let text = core::str::from_utf8(&value).map_err(|error| refuse(error.to_string()))?;
+        let unread = |error: serde_json::Error| refuse(place_of(&error));
+        let unknown = || refuse("its id is not of its kind".to_string());
+        match key.kind {
+            RecordKind::Hello => {
+                serde_json::from_str::<&serde_json::value::RawValue>(text).map_err(unread)?;
+                hello::recovered(proxy, era_of(&key.id).ok_or_else(unknown)?, text.into());
+            }
+            RecordKind::Menu => {
+                menu::recovered(proxy, era_of(&key.id).ok_or_else(unknown)?, text).map_err(unread)?;
+            }
+            RecordKind::Session => session::recovered(proxy, key.id.clone(), text).map_err(unread)?,
+            RecordKind::View => {
+                if !menu::view_recovered(proxy, &key.id, text).map_err(unread)? {
+                    return Err(unknown());
+                }
+            }
+            RecordKind::Write => {
+                if !outbox::recovered(proxy, &key.id, text).map_err(unread)? {
+                    return Err(unknown());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn era_of(id: &str) -> Option<Era> {
+    [Era::Legacy, Era::Modern].into_iter().find(|era| era.name() == id)
+}
+
+/// Where a JSON text is broken, without what it says.
+fn place_of(error: &serde_json::Error) -> String {
+    let kind = match error.classify() {
+        serde_json::error::Category::Io | serde_json::error::Category::Eof => "it ends too early",
+        serde_json::error::Category::Syntax => "it is not JSON",
+        serde_json::error::Category::Data => "it is not of the form that its kind has",
+    };
+    alloc::format!("{kind} (column {})", error.column())
+}

@@ -1,0 +1,87 @@
+//! Write-ahead: append, hold, acknowledge. Nothing that an outsider can see leaves before its record is
+//! durable (OUTBOX G1), and what the store refused is written again until it sticks.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use crate::ids::{CommandId, Ticket};
+use crate::outbox::Place;
+use crate::record::{Change, RecordKey};
+use crate::status::Reply;
+
+/// What waits for a ticket.
+#[derive(Clone, Debug)]
+pub(crate) enum Held {
+    /// The receipts of this write (B-5.4).
+    Receipts(Place),
+    /// The answer to a command.
+    Reply(CommandId, Reply),
+}
+
+/// The changes on their way to the store.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct WriteAhead {
+    /// The ticket of the batch that this step fills.
+    ticket: Ticket,
+    batch: BTreeMap<RecordKey, Change>,
+    held: Vec<(Ticket, Held)>,
+    /// Batches that the store has, unacknowledged, so that they can be written again.
+    unacknowledged: BTreeMap<Ticket, Vec<Change>>,
+    /// What the store refused.
+    refused: BTreeMap<RecordKey, Change>,
+}
+
+impl WriteAhead {
+    /// Adds a change to this step's batch.
+    pub(crate) fn append(&mut self, change: Change) {
+        self.refused.remove(change.key());
+        self.batch.insert(change.key().clone(), change);
+    }
+
+    /// Holds something until this step's batch is durable.
+    pub(crate) fn hold(&mut self, held: Held) {
+        self.held.push((self.ticket, held));
+    }
+
+    /// Ends this step's batch.
+    pub(crate) fn flush(&mut self) -> Option<(Ticket, Vec<Change>)> {
+        if self.batch.is_empty() {
+            return None;
+        }
+        let ticket = self.ticket;
+        let changes: Vec<Change> = core::mem::take(&mut self.batch).into_values().collect();
+        self.unacknowledged.insert(ticket, changes.clone());
+        self.ticket = Ticket(ticket.0 + 1);
+        Some((ticket, changes))
+    }
+
+    /// All batches up to this one are settled, well or badly: what was held for them, and, when badly, what
+    /// they were to change.
+    pub(crate) fn settle(&mut self, through: Ticket) -> (Vec<Held>, Vec<Change>) {
+        let later = self.unacknowledged.split_off(&Ticket(through.0.saturating_add(1)));
+        let settled = core::mem::replace(&mut self.unacknowledged, later);
+        let (due, held) =
+            core::mem::take(&mut self.held).into_iter().partition(|(ticket, _)| *ticket <= through);
+        self.held = held;
+        let due: Vec<(Ticket, Held)> = due;
+        (due.into_iter().map(|(_, held)| held).collect(), settled.into_values().flatten().collect())
+    }
+
+    /// Keeps a refused change, to be written again, unless a newer one of the same record is under way.
+    pub(crate) fn refuse(&mut self, change: Change) {
+        let is_newer = |other: &Change| other.key() == change.key();
+        if !self.batch.contains_key(change.key()) && !self.unacknowledged.values().flatten().any(is_newer) {
+            self.refused.insert(change.key().clone(), change);
+        }
+    }
+
+    /// Whether anything must be written again.
+    pub(crate) fn has_refused(&self) -> bool {
+        !self.refused.is_empty()
+    }
+
+    /// Writes again what was refused, with this step's batch.
+    pub(crate) fn retry(&mut self) {
+        self.batch.append(&mut self.refused);
+    }
+}
