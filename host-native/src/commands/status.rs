@@ -86,7 +86,7 @@ pub(super) fn context(context: &std::collections::BTreeMap<String, bool>) -> Str
 /// How many tools the agent is shown.
 pub(super) fn visible(tools: &view::Tools) -> String {
     match (tools.visible.len(), tools.hidden.len()) {
-        (0, 0) => "none known yet: the relay has not been asked for its menu".to_owned(),
+        (0, 0) => "none: no menu of the relay is known yet, or it is empty".to_owned(),
         (visible, hidden) => format!("{visible} of {} shown to the agent", visible + hidden),
     }
 }

@@ -34,6 +34,6 @@ mod tests {
         let rows = [["KEY", "STATE"], ["a\u{1b}\nb", "dead"]].map(|row| row.map(str::to_owned));
         let mut out = Vec::new();
         write(&rows, &mut out).unwrap();
-        assert_eq!(String::from_utf8(out).unwrap(), "KEY           STATE\na\\u{1b}\\nb  dead\n");
+        assert_eq!(String::from_utf8(out).unwrap(), "KEY         STATE\na\\u001b\\nb  dead\n");
     }
 }

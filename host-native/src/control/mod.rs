@@ -19,7 +19,7 @@ mod secret;
 mod server;
 mod socket;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use client::{Answer, Client, ClientError};
 pub use error::ControlError;

@@ -124,10 +124,13 @@ mod tests {
 
     #[test]
     fn b_8_2_json_lines_are_json_objects() {
-        let text = logged(LogFormat::Json, "info", || tracing::warn!(key = "k\n1", "the relay is away"));
+        let text = logged(LogFormat::Json, "info", || {
+            tracing::warn!(key = "k\n\u{1b}\u{9b}\u{202e}1", "the relay is away")
+        });
         let line: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(line["level"], "WARN");
-        assert_eq!(line["key"], "k\n1");
+        assert_eq!(line["key"], "k\n\u{1b}\u{9b}\u{202e}1");
+        assert!(!text.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{text}");
         assert_eq!(line["message"], "the relay is away");
     }
 

@@ -89,3 +89,119 @@ fn log(observation: &Observation) {
 fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use relay_mcp_core::mcp::Era;
+    use relay_mcp_core::{Method, OutboxStatus, RelayState, RelayStatus, Status, ToolsStatus};
+
+    use super::*;
+    use crate::telemetry::{CallOutcome, RequestOutcome};
+
+    fn status() -> Status {
+        Status {
+            relay: RelayStatus { state: RelayState::Up, since_ms: 5, era: Some(Era::Legacy) },
+            outbox: OutboxStatus {
+                depth: 2,
+                bytes: 640,
+                oldest_age_ms: Some(1_500),
+                dead_letters: 1,
+                paused: false,
+            },
+            streams: 3,
+            sessions: 4,
+            context: [("isolatedWorktree".to_owned(), true)].into(),
+            tools: ToolsStatus { visible: vec!["a".into(), "b".into()], hidden: vec![] },
+        }
+    }
+
+    fn assert_lines(page: &str, lines: &[&str]) {
+        for line in lines {
+            let line = format!("\nrelay_mcp_proxy_{line}\n");
+            assert!(page.contains(&line), "{line} is not in\n{page}");
+        }
+    }
+
+    #[test]
+    fn g16_what_became_of_each_write_is_counted() {
+        let metrics = Metrics::new("1.2.3", "native");
+        let text = || "k".to_owned();
+        for observation in [
+            Observation::WriteQueued { key: text(), tool: text() },
+            Observation::WriteQueued { key: text(), tool: text() },
+            Observation::WriteRefused { tool: text(), reason: text() },
+            Observation::WriteDeduplicated { key: text() },
+            Observation::WriteRetried { key: text(), reason: text(), wait: Duration::from_secs(1) },
+            Observation::WriteDelivered { key: text(), attempts: 2, age: Duration::from_secs(30) },
+            Observation::WriteDead { key: text(), reason: text() },
+            Observation::StoreFailed { reason: text() },
+            Observation::MenuChanged { streams: 3 },
+            Observation::SessionReopened,
+        ] {
+            observe(&metrics, &observation);
+        }
+        metrics.store_synced(Duration::from_millis(3));
+        assert_lines(
+            &metrics.scrape(&status()),
+            &[
+                "outbox_enqueued_total 2",
+                "outbox_refused_total 1",
+                "outbox_deduplicated_total 1",
+                "outbox_retried_total 1",
+                "outbox_delivered_total 1",
+                "outbox_dead_total 1",
+                "outbox_delivery_age_seconds_bucket{le=\"60.0\"} 1",
+                "store_failures_total 1",
+                "store_sync_seconds_count 1",
+                "list_changed_notifications_total 3",
+                "sessions_reopened_total 1",
+            ],
+        );
+    }
+
+    #[test]
+    fn g16_the_gauges_are_the_status_at_the_time_of_looking() {
+        let metrics = Metrics::new("1.2.3", "component");
+        assert_lines(
+            &metrics.scrape(&status()),
+            &[
+                "build_info{version=\"1.2.3\",engine=\"component\"} 1",
+                "relay_up 1",
+                "outbox_depth 2",
+                "outbox_bytes 640",
+                "outbox_oldest_age_seconds 1.5",
+                "outbox_dead_letters 1",
+                "outbox_paused 0",
+                "streams_open 3",
+                "sessions 4",
+                "tools_visible 2",
+                "tools_hidden 0",
+            ],
+        );
+    }
+
+    #[test]
+    fn b_9_8_labels_are_closed_sets() {
+        let metrics = Metrics::new("1.2.3", "native");
+        let series = |page: &str| page.lines().filter(|line| !line.starts_with('#')).count();
+        let before = series(&metrics.scrape(&status()));
+        for status in 0..=999 {
+            metrics.refused(status);
+        }
+        for method in [Method::Get, Method::Post, Method::Delete] {
+            metrics.request(method, RequestOutcome::of_status(200));
+        }
+        metrics.relay_call(CallOutcome::NotSent);
+        let page = metrics.scrape(&status());
+        assert_eq!(series(&page), before);
+        assert_lines(
+            &page,
+            &[
+                "door_refusals_total{status=\"401\"} 1",
+                "door_refusals_total{status=\"other\"} 990",
+                "requests_total{method=\"DELETE\",outcome=\"answered\"} 1",
+                "relay_calls_total{outcome=\"not_sent\"} 1",
+            ],
+        );
+    }
+}

@@ -4,7 +4,8 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-/// The text with everything that a terminal obeys written out, such as `\n` and `\u{1b}`.
+/// The text with everything that a terminal obeys written out, such as `\n` and `\u001b`: as JSON does, so
+/// that a JSON text stays one and keeps its meaning.
 #[must_use]
 pub fn escaped(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_obeyed) {
@@ -12,10 +13,12 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     }
     let mut out = String::with_capacity(text.len() + 8);
     for character in text.chars() {
-        if is_obeyed(character) {
-            out.extend(character.escape_default());
-        } else {
-            out.push(character);
+        match character {
+            '\n' => out.push_str(r"\n"),
+            '\r' => out.push_str(r"\r"),
+            '\t' => out.push_str(r"\t"),
+            obeyed if is_obeyed(obeyed) => out.push_str(&format!(r"\u{:04x}", u32::from(obeyed))),
+            plain => out.push(plain),
         }
     }
     Cow::Owned(out)
@@ -53,7 +56,7 @@ mod tests {
     #[test]
     fn b_8_2_a_stranger_cannot_end_a_line_or_colour_a_terminal() {
         assert_eq!(escaped("plain ü 漢"), "plain ü 漢");
-        assert_eq!(escaped("a\nb\r\u{1b}[31m\u{9b}\u{7f}\u{202e}"), r"a\nb\r\u{1b}[31m\u{9b}\u{7f}\u{202e}");
+        assert_eq!(escaped("a\nb\r\u{1b}[31m\u{9b}\u{7f}\u{202e}"), r"a\nb\r\u001b[31m\u009b\u007f\u202e");
     }
 
     #[test]
