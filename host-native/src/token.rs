@@ -7,6 +7,12 @@ use std::sync::{Arc, RwLock};
 pub struct TokenSource(Arc<RwLock<Option<Arc<str>>>>);
 
 impl TokenSource {
+    /// A source that holds this token until another one is [set](Self::set).
+    #[must_use]
+    pub fn new(token: Option<String>) -> Self {
+        Self(Arc::new(RwLock::new(token.map(Arc::from))))
+    }
+
     /// The token as it is at this moment.
     #[must_use]
     pub fn current(&self) -> Option<Arc<str>> {
