@@ -78,7 +78,7 @@ impl Proxy {
         let Some(result) = response.as_ref().and_then(|response| response.result) else {
             let said = response.and_then(|response| response.error_message());
             let said = said.unwrap_or_else(|| format!("HTTP status {}", facts.status));
-            return self.on_session_rejected(id, facts.status, &said);
+            return self.on_session_rejected(id, &facts, &said);
         };
         let version = Object::parse(result).and_then(|result| result.string("protocolVersion"));
         let version = version.map_or_else(|| LATEST_LEGACY.into(), String::from);
@@ -118,16 +118,13 @@ impl Proxy {
     }
 
     /// The relay refused to open the session: those who wait are told what it said.
-    fn on_session_rejected(&mut self, id: &str, status: u16, said: &str) {
+    fn on_session_rejected(&mut self, id: &str, facts: &Facts, said: &str) {
         let reason = format!("the relay refused to open the session: {said}");
         self.observe(Observation::SessionFailed { reason: reason.clone() });
         let words = Words { code: code::INTERNAL_ERROR, message: reason, data: None };
         for purpose in self.sessions.give_up(id) {
             match purpose {
-                Purpose::Deliver(place) if status >= 500 => {
-                    self.on_delivery_failed(place, &words.message, None)
-                }
-                Purpose::Deliver(place) => self.on_delivery_rejected(place, &words.message, None),
+                Purpose::Deliver(place) => self.on_delivery_unopened(place, facts, &words.message),
                 purpose => self.refused(purpose, &words),
             }
         }

@@ -36,8 +36,8 @@ pub struct Write {
     pub agent: usize,
     pub arguments: Value,
     pub had_session: bool,
-    /// The steps at which the agent sent it.
-    pub made: Vec<usize>,
+    /// When the agent sent it, as a count of what happened.
+    pub made: Vec<u64>,
     /// The key in its receipt.
     pub accepted: Option<String>,
 }
@@ -61,10 +61,10 @@ struct View {
 }
 
 impl Judge {
-    pub fn made(&mut self, number: u64, agent: usize, arguments: &Value, had_session: bool, step: usize) {
+    pub fn made(&mut self, number: u64, agent: usize, arguments: &Value, had_session: bool, at: u64) {
         let arguments = arguments.clone();
         let write = Write { agent, arguments, had_session, made: Vec::new(), accepted: None };
-        self.writes.entry(number).or_insert(write).made.push(step);
+        self.writes.entry(number).or_insert(write).made.push(at);
     }
 
     /// A write whose key is its agent's own.

@@ -348,7 +348,8 @@ impl World {
 
     fn send_write(&mut self, agent: usize, number: u64, arguments: &Value) {
         let had_session = self.sessions[agent].is_some();
-        self.judge.made(number, agent, arguments, had_session, self.host.history.len());
+        self.last_event += 1;
+        self.judge.made(number, agent, arguments, had_session, self.last_event);
         let params = messages::tool("relay_send_message", arguments);
         self.ask(agent, Asked::Write(number), "tools/call", &params);
     }
@@ -370,7 +371,7 @@ impl World {
 
     fn send(&mut self, agent: usize, asked: Asked, request: relay_mcp_core::AgentRequest) {
         let session = self.sessions[agent].clone();
-        let viewer = if self.is_modern(agent) { None } else { Some(session) };
+        let viewer = if self.is_modern(agent) && asked != Asked::Stream { None } else { Some(session) };
         let exchange = self.host.request(request);
         self.judge.asked(exchange, agent, asked, viewer);
     }
