@@ -86,8 +86,9 @@ impl Proxy {
         };
         self.relay.speaks(Era::Legacy);
         self.remember_hello(Era::Legacy, result.clone());
-        let session = self.begin_session(exchange, facts.session, &result);
-        let edits = alloc::vec![HeaderEdit::Set(Header::new(SESSION_ID, session))];
+        let Facts { session, told_session, mut edits, .. } = facts;
+        let session = self.begin_session(exchange, session, told_session);
+        edits.push(HeaderEdit::Set(Header::new(SESSION_ID, session)));
         let greeting = as_initialize_result(&result, None);
         let body = with_result(body, &greeting);
         self.respond_as(exchange, call, edits, body);

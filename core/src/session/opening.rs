@@ -17,15 +17,15 @@ use crate::record::Change;
 const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 
 impl Proxy {
-    /// The relay greeted the agent, under this session id or none. Gives the id that the agent will hold:
-    /// SDKs open their event stream only when there is one (B-11).
+    /// The relay greeted the agent, under this session id or none. Gives the id that the agent will hold,
+    /// unless it was told one already: SDKs open their event stream only when there is one (B-11).
     pub(crate) fn begin_session(
         &mut self,
         exchange: ExchangeId,
         relay_id: Option<String>,
-        _result: &str,
+        told: Option<String>,
     ) -> String {
-        let id = relay_id.clone().unwrap_or_else(|| self.own_session_id());
+        let id = told.or_else(|| relay_id.clone()).unwrap_or_else(|| self.own_session_id());
         self.add_session(id.clone(), exchange, State::Open(relay_id), false);
         id
     }
@@ -38,7 +38,7 @@ impl Proxy {
         id
     }
 
-    fn own_session_id(&mut self) -> String {
+    pub(crate) fn own_session_id(&mut self) -> String {
         format!("{OWN_PREFIX}{}", self.random.uuid())
     }
 

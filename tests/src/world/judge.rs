@@ -75,7 +75,7 @@ impl Judge {
     }
 
     pub fn asked(&mut self, exchange: ExchangeId, agent: usize, asked: Asked, viewer: Viewer) {
-        if asked == Asked::Stream && self.best(0).is_some() {
+        if asked == Asked::Stream && self.best(0).is_some() && !self.has_crashed {
             let seen = self.visible(0);
             self.seen.entry(viewer.clone()).or_insert(View { seen, told: None });
         }
