@@ -66,8 +66,8 @@ impl Proxy {
 
     /// Delivers the oldest write, unless one is under way or it has to wait.
     pub(crate) fn deliver_next(&mut self) {
-        let must_wait = self.outbox.courier.carries.is_some() || self.timers.is_set(Why::Delivery);
-        if must_wait || self.draining {
+        let is_busy = self.outbox.courier.carries.is_some() || self.lane.is_flying();
+        if is_busy || self.timers.is_set(Why::Delivery) || self.draining {
             return;
         }
         let Some(place) = self.outbox.head() else { return };

@@ -35,6 +35,7 @@ struct Question {
 pub struct Write {
     pub agent: usize,
     pub arguments: Value,
+    /// Each time that it was made.
     pub had_session: bool,
     /// When the agent sent it, as a count of what happened.
     pub made: Vec<u64>,
@@ -64,7 +65,9 @@ impl Judge {
     pub fn made(&mut self, number: u64, agent: usize, arguments: &Value, had_session: bool, at: u64) {
         let arguments = arguments.clone();
         let write = Write { agent, arguments, had_session, made: Vec::new(), accepted: None };
-        self.writes.entry(number).or_insert(write).made.push(at);
+        let write = self.writes.entry(number).or_insert(write);
+        write.had_session &= had_session;
+        write.made.push(at);
     }
 
     /// A write whose key is its agent's own.
