@@ -84,9 +84,12 @@ impl Lane {
     fn leave(&mut self, exchange: ExchangeId) -> Left {
         let mut left = Left::Elsewhere;
         if let Some(flight) = &mut self.flight {
-            flight.is_left |= flight.origin == exchange;
-            if flight.live.leave(exchange) {
-                left = if flight.origin == exchange { Left::InFlight } else { Left::Waiting };
+            let is_asker = flight.live.leave(exchange);
+            if flight.origin == exchange {
+                flight.is_left = true;
+                left = Left::InFlight;
+            } else if is_asker {
+                left = Left::Waiting;
             }
         }
         for live in &mut self.waiting {
