@@ -40,13 +40,13 @@ impl Proxy {
             Method::Get => self.on_get(exchange),
             Method::Delete => self.on_delete(exchange),
             Method::Post => match Parsed::parse(&body) {
-                Ok(parsed) => self.on_message(exchange, &parsed, &body),
+                Ok(parsed) => self.on_message(exchange, &parsed),
                 Err(why) => self.answer_malformed(exchange, why),
             },
         }
     }
 
-    fn on_message(&mut self, exchange: ExchangeId, parsed: &Parsed<'_>, body: &Bytes) {
+    fn on_message(&mut self, exchange: ExchangeId, parsed: &Parsed<'_>) {
         let params = parsed.params();
         let era = Era::of_params(params.as_ref());
         if let Some(known) = self.exchanges.get_mut(&exchange) {
@@ -64,7 +64,7 @@ impl Proxy {
                 "initialize" => self.greet(exchange, parsed),
                 "server/discover" => self.discover(exchange),
                 "tools/list" => self.list(exchange, params.as_ref()),
-                "tools/call" => self.call_tool(exchange, parsed, body),
+                "tools/call" => self.call_tool(exchange, parsed),
                 "ping" => self.ping(exchange),
                 _ => self.pass(exchange),
             },

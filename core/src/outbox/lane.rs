@@ -28,7 +28,8 @@ pub(crate) struct Live {
     pub(super) write: Write,
     /// Who waits: the request that made it, and those that repeated it (B-5.7).
     pub(super) askers: Vec<Asker>,
-    /// The body to send; the agent's own where it is empty.
+    /// The body to send. Empty where it is the agent's own: then it is that of whoever asks, under whose id
+    /// the relay answers.
     pub(super) body: Bytes,
     /// The header that mirrors a key of ours.
     pub(super) mirror: Vec<Header>,

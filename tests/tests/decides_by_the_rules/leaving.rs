@@ -99,3 +99,16 @@ fn b_1_6_a_deleted_session_is_ended_at_the_relay_and_unknown_from_then_on() {
     assert!(host.is_waiting(hello), "a new hello is welcome");
     assert!(!host.observed.contains(&Observation::HelloFromMemory));
 }
+
+#[test]
+fn b_9_1_whoever_takes_over_a_write_that_waited_is_answered_under_its_own_id() {
+    let mut host = Host::new(Config::default());
+    host.request(write(1, "a"));
+    let first = host.request(keyed_write(2, "k", "b"));
+    let second = host.request(keyed_write(3, "k", "b"));
+    host.leave(first);
+    host.relay_results(&json!({ "content": [] }));
+    assert_eq!(host.sent().json()["id"], 3);
+    host.relay_results(&json!({ "content": [] }));
+    assert_eq!(host.json(second)["id"], 3);
+}
