@@ -87,6 +87,7 @@ impl Proxy {
                 self.cancel(call);
             }
             _ => {
+                self.limit_time(call);
                 self.read(call, head, false);
                 if let Some(reading) = self.calls.get_mut(&call).and_then(|known| known.reading.as_mut()) {
                     reading.refused = true;
@@ -165,14 +166,20 @@ impl Proxy {
         }
         let events = reading.feed(bytes);
         if reading.held() > limit {
-            let facts = reading.facts.clone();
-            if let Some(known) = self.cancel(call) {
-                self.on_answered(call, known.errand.purpose, facts, Answered::TooLarge);
-            }
-            return;
+            return self.on_too_large(call);
         }
         for event in events {
             self.on_event(call, &event);
+        }
+    }
+
+    /// There is more of an answer than is read.
+    fn on_too_large(&mut self, call: CallId) {
+        let Some(known) = self.cancel(call) else { return };
+        let Some(reading) = known.reading else { return };
+        match reading.refused {
+            true => self.refused(known.errand.purpose, &relay_error(b"")),
+            false => self.on_answered(call, known.errand.purpose, reading.facts, Answered::TooLarge),
         }
     }
 
@@ -259,19 +266,22 @@ impl Proxy {
 
     pub(crate) fn on_relay_failed(&mut self, call: CallId, failure: RelayFailure) {
         let Some(known) = self.take_call(call) else { return };
-        if known.reading.as_ref().is_some_and(|reading| reading.settled) {
-            return;
-        }
-        self.on_down(known, Down { sent: failure.sent, reason: failure.reason, retry_after: None });
+        self.on_broken_off(known, Down { sent: failure.sent, reason: failure.reason, retry_after: None });
     }
 
     pub(crate) fn on_call_timeout(&mut self, call: CallId) {
         let Some(known) = self.cancel(call) else { return };
-        if known.reading.as_ref().is_some_and(|reading| reading.settled) {
-            return;
-        }
         let reason = format!("no answer within {} ms", self.config.relay_timeout.as_millis());
-        self.on_down(known, Down { sent: Sent::Unknown, reason, retry_after: None });
+        self.on_broken_off(known, Down { sent: Sent::Unknown, reason, retry_after: None });
+    }
+
+    /// No more of an answer comes. That says nothing where it told already what there was to know.
+    fn on_broken_off(&mut self, call: Call, down: Down) {
+        match &call.reading {
+            Some(reading) if reading.settled => {}
+            Some(reading) if reading.refused => self.refused(call.errand.purpose, &relay_error(b"")),
+            _ => self.on_down(call, down),
+        }
     }
 
     /// Nothing came back from the relay itself.

@@ -43,7 +43,7 @@ impl Proxy {
             body: errand.body.clone(),
         };
         if errand.purpose.is_timed() {
-            self.timers.set(Why::CallTimeout(call), self.now + self.config.relay_timeout);
+            self.limit_time(call);
         }
         self.calls.insert(call, Call { errand, relay_session, reading: None });
         self.actions.push(Action::Call { call, request });
@@ -52,8 +52,13 @@ impl Proxy {
     /// The relay began or went on to answer: a timed call may take that long again.
     pub(crate) fn rearm(&mut self, call: CallId) {
         if self.timers.is_set(Why::CallTimeout(call)) {
-            self.timers.set(Why::CallTimeout(call), self.now + self.config.relay_timeout);
+            self.limit_time(call);
         }
+    }
+
+    /// From here on the call may take so long.
+    pub(crate) fn limit_time(&mut self, call: CallId) {
+        self.timers.set(Why::CallTimeout(call), self.now + self.config.relay_timeout);
     }
 
     /// Removes a call that is over.

@@ -5,3 +5,4 @@ mod delivering;
 mod leaving;
 mod ordering;
 mod streaming;
+mod tokens;
