@@ -140,6 +140,7 @@ impl Proxy {
     fn splice(&mut self, call: CallId, exchange: ExchangeId, head: &RelayHead) {
         let edits = self.session_edits(call, head);
         self.take_call(call);
+        self.sessions.forget_expected(exchange);
         self.exchanges.remove(&exchange);
         self.actions.push(Action::Splice { call, exchange, edits });
     }
@@ -330,6 +331,7 @@ impl Proxy {
             | Purpose::Greet(exchange)
             | Purpose::Discover(exchange)
             | Purpose::List(exchange, _) => {
+                self.sessions.forget_expected(exchange);
                 self.respond_error(exchange, words.code, &words.message, words.data.as_deref());
             }
             Purpose::Write => self.on_write_refused(words),

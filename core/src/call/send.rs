@@ -16,7 +16,10 @@ impl Proxy {
             None => Route::AsItIs,
         };
         match route {
-            Route::AsItIs => self.send_with(errand, None, None),
+            Route::AsItIs => {
+                let edit = errand.session.clone().map(|id| HeaderEdit::Set(Header::new(SESSION_ID, id)));
+                self.send_with(errand, edit, None);
+            }
             Route::Stateless => self.send_with(errand, Some(HeaderEdit::Remove(SESSION_ID.into())), None),
             Route::Relay(id) => {
                 let edit = HeaderEdit::Set(Header::new(SESSION_ID, id.clone()));

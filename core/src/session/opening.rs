@@ -45,10 +45,13 @@ impl Proxy {
     fn add_session(&mut self, id: String, exchange: ExchangeId, state: State, greeted_here: bool) {
         let params = self.sessions.expected.remove(&exchange).unwrap_or_else(|| "{}".into());
         let last_used = self.now;
-        let waiting = alloc::vec::Vec::new();
-        let session = Session { params, state, greeted_here, ended: false, last_used, waiting };
+        // A relay that gives the same id again greets whoever waits under it, too.
+        let waiting = self.sessions.take_waiting(&id);
+        let session =
+            Session { params, state, greeted_here, ended: false, last_used, waiting: alloc::vec::Vec::new() };
         self.sessions.known.insert(id.clone(), session);
         self.store_session(&id);
+        waiting.into_iter().for_each(|errand| self.send(errand));
         self.make_room_for_sessions();
     }
 
@@ -100,6 +103,9 @@ impl Proxy {
         for errand in self.sessions.take_waiting(id) {
             self.send(errand);
         }
+        if !self.outbox.uses_session(id) {
+            self.close_if_ended(id);
+        }
     }
 
     /// The relay was away when the session was to be opened: nothing of what waits was sent.
@@ -144,9 +150,14 @@ impl Proxy {
             Some(session) if session.ended => None,
             Some(session) => {
                 session.ended = true;
-                match core::mem::replace(&mut session.state, State::Unopened) {
-                    State::Open(relay_id) | State::Opening(relay_id) => relay_id,
-                    State::Unopened => None,
+                match &session.state {
+                    State::Open(relay_id) => {
+                        let relay_id = relay_id.clone();
+                        session.state = State::Unopened;
+                        relay_id
+                    }
+                    // What waits for it still goes; it is closed after that.
+                    State::Opening(_) | State::Unopened => None,
                 }
             }
             None => Some(id.into()),

@@ -4,5 +4,6 @@
 mod delivering;
 mod leaving;
 mod ordering;
+mod sessions;
 mod streaming;
 mod tokens;
