@@ -121,7 +121,7 @@ impl Proxy {
         answered: Answered,
     ) {
         let (Answered::Response(body) | Answered::Other(body)) = &answered else {
-            return self.respond_too_large(exchange);
+            return self.answer_not_modern(exchange);
         };
         if let Some(result) = result_of(body).filter(|result| is_discovery(result)) {
             self.relay.speaks(Era::Modern);
