@@ -90,10 +90,10 @@ impl Proxy {
         let rules = Rules::new(&self.config, &self.context);
         let shown = shown.filter(|(name, _)| rules.shows(name));
         let shown = shown.map(|(name, text)| fingerprint(&rules.shown(name, text))).collect();
+        let before = self.menus.views.get(&viewer).cloned();
         let view = self.menus.views.entry(viewer.clone()).or_default();
-        let before = (view.seen.clone(), view.more.clone());
         view.show(cursor, next, shown);
-        if before != (view.seen.clone(), view.more.clone()) {
+        if before.is_none_or(|before| (&before.seen, &before.more) != (&view.seen, &view.more)) {
             self.store_view(&viewer);
         }
     }
