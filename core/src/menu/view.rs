@@ -106,7 +106,8 @@ impl Proxy {
             return;
         }
         let seen = visible(menu, &Rules::new(&self.config, &self.context));
-        self.menus.views.insert(viewer, View { seen, more: None, told: None });
+        self.menus.views.insert(viewer.clone(), View { seen, more: None, told: None });
+        self.store_view(&viewer);
     }
 
     /// Tells every viewer whose stream is open and whose menu has changed since it last looked, once.
