@@ -6,7 +6,7 @@ use relay_mcp_core::{CallId, Command, Config, ExchangeId, Reply, Sent, WriteStat
 use serde_json::{Value, json};
 
 use super::Disk;
-use super::host::{Host, SentRequest, Stage};
+use super::host::{Host, SentRequest};
 use super::judge::{Asked, Judge};
 use super::messages;
 use super::plan::{Act, DiskTurn, Outcome, Plan, Poison};
@@ -376,14 +376,10 @@ impl World {
         self.judge.asked(exchange, agent, asked, viewer);
     }
 
-    /// The exchanges, other than event streams, that nobody has answered.
+    /// The exchanges, other than event streams, that had no last action.
     pub fn unanswered(&self) -> Vec<ExchangeId> {
         let open = self.judge.open();
-        open.filter(|exchange| {
-            let known = &self.host.exchanges[exchange];
-            known.stage != Stage::Over && !known.is_gone && self.judge.kind(*exchange) != Asked::Stream
-        })
-        .collect()
+        open.filter(|exchange| self.judge.kind(*exchange) != Asked::Stream).collect()
     }
 }
 

@@ -7,6 +7,7 @@ mod hello;
 mod leaving;
 mod menu;
 mod ordering;
+mod passing;
 mod sessions;
 mod streaming;
 mod tokens;
