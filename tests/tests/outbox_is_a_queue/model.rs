@@ -46,6 +46,8 @@ struct Live {
 #[derive(Clone, Debug)]
 struct Item {
     key: usize,
+    /// Its place in the order of all writes; a key that is queued again has another one.
+    place: usize,
     is_dead: bool,
     is_durable: bool,
     was_dead: bool,
@@ -59,7 +61,9 @@ pub(crate) struct Model {
     flying: Option<Live>,
     lane: VecDeque<Live>,
     items: Vec<Item>,
-    carrying: Option<usize>,
+    places: usize,
+    /// Key and place of the write that is being delivered.
+    carrying: Option<(usize, usize)>,
     waits: bool,
     paused: bool,
 }
@@ -72,7 +76,7 @@ impl Model {
 
     /// The key of the write that is before the relay.
     pub(crate) fn before_relay(&self) -> Option<usize> {
-        self.flying.as_ref().map(|live| live.key).or(self.carrying)
+        self.flying.as_ref().map(|live| live.key).or(self.carrying.map(|(key, _)| key))
     }
 
     pub(crate) fn can(&self, transition: &Transition) -> bool {
@@ -152,8 +156,8 @@ impl Model {
 
     /// The relay answered a delivery, or did not.
     fn judge(&mut self, outcome: Outcome) {
-        let key = self.carrying.take().unwrap();
-        let at = self.items.iter().position(|item| item.key == key && !item.is_dead && item.is_durable);
+        let (_, place) = self.carrying.take().unwrap();
+        let at = self.items.iter().position(|item| item.place == place);
         match outcome {
             // It was discarded while it was before the relay.
             Outcome::Away | Outcome::Busy | Outcome::Unauthorized if at.is_none() => {}
@@ -173,8 +177,9 @@ impl Model {
 
     fn queue(&mut self, live: Live) {
         match self.items.iter().position(|item| item.key == live.key) {
-            None => self.items.push(Item {
+            None => self.push(Item {
                 key: live.key,
+                place: 0,
                 is_dead: false,
                 is_durable: false,
                 was_dead: false,
@@ -198,7 +203,13 @@ impl Model {
     fn queue_again(&mut self, at: usize, asker: Option<usize>) {
         let dead = self.items.remove(at);
         let askers = asker.into_iter().collect();
-        self.items.push(Item { is_dead: false, is_durable: false, was_dead: true, askers, ..dead });
+        self.push(Item { is_dead: false, is_durable: false, was_dead: true, askers, ..dead });
+    }
+
+    /// Gives an item its place, behind all others.
+    fn push(&mut self, item: Item) {
+        self.places += 1;
+        self.items.push(Item { place: self.places, ..item });
     }
 
     fn stored(&mut self) {
@@ -249,7 +260,7 @@ impl Model {
         let is_busy = self.flying.is_some() || self.carrying.is_some() || self.waits;
         let head = self.items.iter().find(|item| !item.is_dead);
         if let Some(head) = head.filter(|head| !is_busy && head.is_durable) {
-            self.carrying = Some(head.key);
+            self.carrying = Some((head.key, head.place));
         }
     }
 
