@@ -156,7 +156,7 @@ impl StateMachineTest for Machine {
 }
 
 prop_state_machine! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, max_local_rejects: u32::MAX, ..ProptestConfig::default() })]
 
     #[test]
     fn b_4_the_menu_shows_and_tells_what_it_should(sequential 1..30 => Machine);

@@ -181,7 +181,7 @@ impl StateMachineTest for Machine {
 }
 
 prop_state_machine! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, max_local_rejects: u32::MAX, ..ProptestConfig::default() })]
 
     #[test]
     fn b_5_the_outbox_does_what_a_queue_does(sequential 1..40 => Machine);
