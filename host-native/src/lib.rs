@@ -1,5 +1,7 @@
 //! The native host of relay-mcp-proxy.
 
 pub mod handle;
+pub mod secret;
 pub mod settings;
+pub mod store;
 pub mod token;
