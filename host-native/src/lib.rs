@@ -1,5 +1,6 @@
 //! The native host of relay-mcp-proxy.
 
+pub mod config;
 pub mod handle;
 pub mod secret;
 pub mod settings;
