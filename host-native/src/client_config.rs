@@ -1,6 +1,8 @@
 //! What an MCP client is started with to find the proxy, or the relay itself (B-8.3).
 
-use serde_json::json;
+use std::collections::BTreeMap;
+
+use serde::Serialize;
 
 /// The server's name in the client, unless another is given.
 pub const DEFAULT_NAME: &str = "agent-relay";
@@ -55,12 +57,10 @@ impl<'a> ClientConfig<'a> {
     /// The arguments for Claude Code: `--mcp-config` and one line of JSON.
     #[must_use]
     pub fn claude(&self) -> Vec<String> {
-        let server = json!({
-            "type": "http",
-            "url": self.url,
-            "headers": { "Authorization": format!("Bearer ${{{}}}", self.token_env) },
-        });
-        vec!["--mcp-config".into(), json!({ "mcpServers": { self.name: server } }).to_string()]
+        let authorization = format!("Bearer ${{{}}}", self.token_env);
+        let server = ClaudeServer { r#type: "http", url: self.url, headers: ClaudeHeaders { authorization } };
+        let config = ClaudeConfig { mcp_servers: BTreeMap::from([(self.name, server)]) };
+        vec!["--mcp-config".into(), serde_json::to_string(&config).unwrap_or_default()]
     }
 
     /// The arguments for Codex: pairs of `-c` and one line of TOML.
@@ -77,6 +77,26 @@ impl<'a> ClientConfig<'a> {
             format!("{server}.bearer_token_env_var={}", toml_string(self.token_env)),
         ]
     }
+}
+
+/// The members are in the seed's order.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ClaudeConfig<'a> {
+    mcp_servers: BTreeMap<&'a str, ClaudeServer<'a>>,
+}
+
+#[derive(Serialize)]
+struct ClaudeServer<'a> {
+    r#type: &'static str,
+    url: &'a str,
+    headers: ClaudeHeaders,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ClaudeHeaders {
+    authorization: String,
 }
 
 fn is_variable(name: &str) -> bool {
@@ -137,7 +157,8 @@ mod tests {
 
     #[test]
     fn b_8_3_any_url_and_name_come_back_as_they_were() {
-        let texts = ["a b", "a.b", "a\"b", "a\\b", "ä€😀", "a\nb\t\u{7f}\u{85}\u{0}", "a'b=c", "#x", "\\u0041"];
+        let texts =
+            ["a b", "a.b", "a\"b", "a\\b", "ä€😀", "a\nb\t\u{7f}\u{85}\u{0}", "a'b=c", "#x", "\\u0041"];
         for (name, url) in texts.into_iter().flat_map(|name| texts.map(|url| (name, url))) {
             let config = ClientConfig::new(url, name, "TOKEN").unwrap();
             let claude: serde_json::Value = serde_json::from_str(&config.claude()[1]).unwrap();
@@ -145,7 +166,10 @@ mod tests {
             let [_, first, _, second] = &config.codex()[..] else { panic!("two pairs") };
             let codex: toml::Table = toml::from_str(&format!("{first}\n{second}")).unwrap();
             let server = &codex["mcp_servers"][name];
-            assert_eq!((server["url"].as_str(), server["bearer_token_env_var"].as_str()), (Some(url), Some("TOKEN")));
+            assert_eq!(
+                (server["url"].as_str(), server["bearer_token_env_var"].as_str()),
+                (Some(url), Some("TOKEN"))
+            );
             assert!(config.claude().iter().chain(&config.codex()).all(|argument| !argument.contains('\n')));
         }
     }

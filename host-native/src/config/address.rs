@@ -12,9 +12,9 @@ pub(super) fn socket_address(text: &str) -> Result<SocketAddr, String> {
         .strip_prefix("localhost:")
         .and_then(|port| port.parse().ok())
         .map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-    localhost
-        .or_else(|| text.parse().ok())
-        .ok_or_else(|| format!("{text:?} is not an address: say it as in `127.0.0.1:4000`, port 0 for any free one"))
+    localhost.or_else(|| text.parse().ok()).ok_or_else(|| {
+        format!("{text:?} is not an address: say it as in `127.0.0.1:4000`, port 0 for any free one")
+    })
 }
 
 /// B-1.2: only this machine itself, unless that was asked for.

@@ -51,7 +51,9 @@ pub enum ConfigError {
         variable: String,
     },
     /// Nowhere to keep anything.
-    #[error("data-dir is missing, and neither XDG_STATE_HOME nor HOME says where it could be: give --data-dir")]
+    #[error(
+        "data-dir is missing, and neither XDG_STATE_HOME nor HOME says where it could be: give --data-dir"
+    )]
     NoHome,
 }
 

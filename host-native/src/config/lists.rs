@@ -17,7 +17,9 @@ pub(super) fn switch(text: &str) -> Result<bool, String> {
 pub(super) fn check_host(host: &str) -> Result<(), String> {
     match host.parse::<http::uri::Authority>() {
         Ok(authority) if !host.contains('@') && !authority.host().is_empty() => Ok(()),
-        _ => Err(format!("{host:?} is not a host name: say it as in `proxy.example` or `proxy.example:4000`")),
+        _ => {
+            Err(format!("{host:?} is not a host name: say it as in `proxy.example` or `proxy.example:4000`"))
+        }
     }
 }
 
@@ -28,7 +30,9 @@ pub(super) fn check_origin(origin: &str) -> Result<(), String> {
     };
     match origin.split_once("://").is_some_and(right) {
         true => Ok(()),
-        false => Err(format!("{origin:?} is not an origin: say it as in `https://app.example`, without a path")),
+        false => {
+            Err(format!("{origin:?} is not an origin: say it as in `https://app.example`, without a path"))
+        }
     }
 }
 

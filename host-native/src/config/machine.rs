@@ -33,15 +33,14 @@ fn menu(layers: &Layers<'_>, rules: &[Rule]) -> Result<Vec<MenuRule>, ConfigErro
 
 fn rule(rule: &Rule) -> Result<MenuRule, String> {
     match rule.tools.iter().find(|tool| tool.is_empty() || tool.contains(char::is_whitespace)) {
-        Some(tool) => Err(format!("{tool:?} in `tools` is neither the name of a tool nor a pattern with `*`")),
+        Some(tool) => {
+            Err(format!("{tool:?} in `tools` is neither the name of a tool nor a pattern with `*`"))
+        }
         None if rule.tools.is_empty() => Err("`tools` of a rule is empty: name at least one tool".into()),
         None if rule.needs.is_empty() => {
             Err("`needs` of a rule is empty: name a flag of the context, such as `isolatedWorktree`".into())
         }
-        None => Ok(MenuRule {
-            tools: rule.tools.iter().map(Glob::new).collect(),
-            needs: rule.needs.clone(),
-        }),
+        None => Ok(MenuRule { tools: rule.tools.iter().map(Glob::new).collect(), needs: rule.needs.clone() }),
     }
 }
 

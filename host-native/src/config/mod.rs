@@ -20,6 +20,6 @@ pub use environment::Environment;
 pub use error::ConfigError;
 pub use flags::ServeArgs;
 pub use log::{Log, LogFormat};
-pub use source::Source;
 pub use resolve::{Resolved, data_dir, resolve};
+pub use source::Source;
 pub use url::relay_url;

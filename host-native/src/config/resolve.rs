@@ -43,7 +43,10 @@ pub fn resolve(args: &ServeArgs, environment: &Environment) -> Result<Resolved, 
             secret: secret(&layers, &data_dir)?,
             control: control(&layers, &data_dir)?,
             allowed_hosts: checked(given!(layers.list, "allow-host", allow_host)?, lists::check_host)?,
-            allowed_origins: checked(given!(layers.list, "allow-origin", allow_origin)?, lists::check_origin)?,
+            allowed_origins: checked(
+                given!(layers.list, "allow-origin", allow_origin)?,
+                lists::check_origin,
+            )?,
             http: limits::http(&layers)?,
             connect_timeout: core.relay_timeout.min(CONNECT_TIMEOUT),
             grace: limits::grace(&layers)?,
@@ -84,7 +87,8 @@ fn data_dir_of(layers: &Layers<'_>) -> Result<PathBuf, ConfigError> {
     if let Some(given) = given!(layers.path, "data-dir", data_dir)? {
         return Ok(given.value);
     }
-    let state = layers.environment.get("XDG_STATE_HOME")?.map(PathBuf::from).filter(|path| path.is_absolute());
+    let state =
+        layers.environment.get("XDG_STATE_HOME")?.map(PathBuf::from).filter(|path| path.is_absolute());
     let home = layers.environment.get("HOME")?.map(|home| Path::new(home).join(".local/state"));
     let state = state.or(home).filter(|path| path.is_absolute()).ok_or(ConfigError::NoHome)?;
     Ok(state.join("relay-mcp-proxy"))

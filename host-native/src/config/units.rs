@@ -78,12 +78,22 @@ mod tests {
 
     #[test]
     fn b_11_durations_are_a_whole_number_and_a_unit() {
-        for (text, millis) in [("250ms", 250), ("25s", 25_000), ("2m", 120_000), ("1h", 3_600_000), (" 1 s ", 1000)]
+        for (text, millis) in
+            [("250ms", 250), ("25s", 25_000), ("2m", 120_000), ("1h", 3_600_000), (" 1 s ", 1000)]
         {
             assert_eq!(duration(text, Duration::ZERO..=HOUR), Ok(Duration::from_millis(millis)), "{text}");
         }
-        for text in ["", "25", "s", "-1s", "1.5s", "1d", "25 seconds", "99999999999999999999s", "18446744073709551615h"]
-        {
+        for text in [
+            "",
+            "25",
+            "s",
+            "-1s",
+            "1.5s",
+            "1d",
+            "25 seconds",
+            "99999999999999999999s",
+            "18446744073709551615h",
+        ] {
             let error = duration(text, Duration::ZERO..=Duration::MAX).unwrap_err();
             assert!(error.contains("is not a duration"), "{error}");
         }
@@ -91,7 +101,9 @@ mod tests {
 
     #[test]
     fn sizes_are_bytes_or_have_a_binary_unit() {
-        for (text, size) in [("8192", 8192), ("64KiB", 65_536), ("4MiB", 4 << 20), ("1 GiB", 1 << 30), ("7B", 7)] {
+        for (text, size) in
+            [("8192", 8192), ("64KiB", 65_536), ("4MiB", 4 << 20), ("1 GiB", 1 << 30), ("7B", 7)]
+        {
             assert_eq!(bytes(text, 0..=usize::MAX), Ok(size), "{text}");
         }
         for text in ["", "MiB", "4MB", "4k", "-1", "1.5MiB", "99999999999999GiB"] {

@@ -32,7 +32,9 @@ pub fn relay_url(text: &str) -> Result<Uri, String> {
 
 fn check_authority(text: &str) -> Result<Authority, String> {
     if text.contains('@') {
-        return Err("it has a user or a password in it: give the relay token with --token-file or RELAY_TOKEN".into());
+        return Err(
+            "it has a user or a password in it: give the relay token with --token-file or RELAY_TOKEN".into(),
+        );
     }
     let authority: Authority = text.parse().map_err(|_| "its host is not one")?;
     let after_host = &text[authority.host().len()..];
