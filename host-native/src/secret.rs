@@ -155,3 +155,104 @@ fn random_hex<const BYTES: usize>() -> Result<String, SecretError> {
     getrandom::fill(&mut bytes).map_err(SecretError::NoRandomness)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn place() -> (tempfile::TempDir, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("secret");
+        (directory, path)
+    }
+
+    fn write(path: &Path, text: &str, mode: u32) {
+        fs::write(path, text).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn from_file(path: &Path) -> Result<Secret, SecretError> {
+        agent_secret(&SecretOrigin::File(path.to_owned()))
+    }
+
+    #[test]
+    fn b_1_4_a_missing_secret_is_minted_into_a_file_of_mode_0600_and_kept() {
+        let (directory, path) = place();
+        let minted = from_file(&path).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!((text.len(), path.metadata().unwrap().mode() & 0o777), (64, 0o600));
+        for secret in [minted, from_file(&path).unwrap()] {
+            assert!(secret.opens(format!("Bearer {text}").as_bytes()));
+        }
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "nothing else is left there");
+        let (_other_directory, other) = place();
+        from_file(&other).unwrap();
+        assert_ne!(fs::read_to_string(other).unwrap(), text);
+    }
+
+    #[test]
+    fn b_1_4_proxies_that_mint_at_once_end_with_the_same_secret() {
+        let (_directory, path) = place();
+        let secrets: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| from_file(&path).unwrap())).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let bearer = format!("Bearer {}", fs::read_to_string(&path).unwrap());
+        assert!(secrets.iter().all(|secret| secret.opens(bearer.as_bytes())));
+    }
+
+    #[test]
+    fn the_line_end_of_an_editor_is_no_part_of_a_secret() {
+        let (_directory, path) = place();
+        for end in ["", "\n", "\r\n"] {
+            write(&path, &format!("0123456789abcdef{end}"), 0o600);
+            assert!(from_file(&path).unwrap().opens(b"Bearer 0123456789abcdef"));
+            assert_eq!(read_text(&path).unwrap(), "0123456789abcdef");
+        }
+    }
+
+    #[test]
+    fn b_1_4_a_secret_that_others_can_read_is_refused_with_the_remedy() {
+        let (_directory, path) = place();
+        for mode in [0o640, 0o604, 0o620, 0o777] {
+            write(&path, "0123456789abcdef", mode);
+            let error = from_file(&path).unwrap_err().to_string();
+            assert!(error.contains(&format!("chmod 600 {}", path.display())), "{error}");
+            assert!(error.contains(&format!("mode {mode:04o}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_link_or_a_directory_in_the_place_of_a_secret_is_refused() {
+        let (directory, path) = place();
+        write(&directory.path().join("elsewhere"), "0123456789abcdef", 0o600);
+        symlink("elsewhere", &path).unwrap();
+        assert!(matches!(from_file(&path), Err(SecretError::NotAFile { .. })));
+        assert!(matches!(from_file(directory.path()), Err(SecretError::NotAFile { .. })));
+    }
+
+    #[test]
+    fn b_9_6_an_unfit_secret_is_refused_without_being_shown() {
+        let (_directory, path) = place();
+        for unfit in ["", "hush", "hush hush hush hush", "hushhushhushhush\nhush"] {
+            write(&path, unfit, 0o600);
+            let error = from_file(&path).unwrap_err().to_string();
+            assert!(error.contains("a secret ") && error.contains("/secret"), "{error}");
+            assert!(!error.contains("hush"), "{error}");
+        }
+        let error = agent_secret(&SecretOrigin::Environment("hush".into())).unwrap_err().to_string();
+        assert!(error.contains("RELAY_MCP_PROXY_SECRET") && !error.contains("hush"), "{error}");
+    }
+
+    #[test]
+    fn looking_for_a_secret_creates_none() {
+        let (_directory, path) = place();
+        assert!(existing_secret(&SecretOrigin::File(path.clone())).unwrap().is_none());
+        assert!(read_text(&path).is_err());
+        assert!(!path.exists());
+        let error = from_file(&path.join("below")).unwrap_err().to_string();
+        assert!(error.contains("cannot be created"), "{error}");
+    }
+}

@@ -1,5 +1,7 @@
 //! The runner's relay token, live (B-2.2).
 
+#[cfg(test)]
+mod tests;
 mod watched;
 
 use std::path::PathBuf;

@@ -217,3 +217,70 @@ fn notes(settings: &Settings) -> Vec<&'static str> {
     let note = "the relay token crosses the network unencrypted: use an https URL";
     [note].into_iter().filter(|_| clear && with_token).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::{Cli, Command};
+    use super::*;
+
+    struct Place(tempfile::TempDir);
+
+    impl Place {
+        fn data_dir(&self) -> std::path::PathBuf {
+            self.0.path().join("data")
+        }
+
+        fn check(&self, flags: &[&str]) -> Result<String, CheckError> {
+            let data_dir = format!("--data-dir={}", self.data_dir().display());
+            let words = ["x", "check", "--relay-url=http://relay.example", &data_dir].into_iter();
+            let cli = Cli::try_parse_from(words.chain(flags.iter().copied())).unwrap();
+            let Command::Check(args) = cli.command else { panic!("not check") };
+            let mut out = Vec::new();
+            let variables = [("RELAY_TOKEN".to_owned(), "hush")];
+            check(&args, &variables.into_iter().collect(), &mut out)?;
+            Ok(String::from_utf8(out).unwrap())
+        }
+    }
+
+    fn place() -> Place {
+        Place(tempfile::tempdir().unwrap())
+    }
+
+    #[test]
+    fn b_10_check_says_what_serve_would_do_and_creates_nothing() {
+        let place = place();
+        let said = place.check(&[]).unwrap();
+        for line in [
+            "relay-url   http://relay.example/api/mcp\n",
+            "listen      127.0.0.1, any free port\n",
+            "store       will be created\n",
+            "token       from RELAY_TOKEN\n",
+            "context     isolatedWorktree=false\n",
+            "note        the relay token crosses the network unencrypted",
+        ] {
+            assert!(said.contains(line), "{line}{said}");
+        }
+        assert!(!said.contains("hush"));
+        assert!(!place.data_dir().exists());
+        let json: serde_json::Value = serde_json::from_str(&place.check(&["--json"]).unwrap()).unwrap();
+        assert_eq!(json["bufferable"][0], "relay_reply");
+    }
+
+    #[test]
+    fn b_10_check_ends_with_the_exit_code_that_serve_would_end_with() {
+        let place = place();
+        assert_eq!(place.check(&["--listen=x"]).unwrap_err().exit_code(), 2);
+        std::fs::write(place.data_dir(), "").unwrap();
+        assert_eq!(place.check(&[]).unwrap_err().exit_code(), 2);
+        std::fs::remove_file(place.data_dir()).unwrap();
+        std::fs::create_dir(place.data_dir()).unwrap();
+        std::fs::write(place.data_dir().join("store.sqlite3"), "not a store").unwrap();
+        assert_eq!(place.check(&[]).unwrap_err().exit_code(), 4);
+        std::fs::write(place.data_dir().join("token"), "to ken").unwrap();
+        let token = format!("--token-file={}", place.data_dir().join("token").display());
+        std::fs::remove_file(place.data_dir().join("store.sqlite3")).unwrap();
+        assert_eq!(place.check(&[&token]).unwrap_err().exit_code(), 2);
+    }
+}

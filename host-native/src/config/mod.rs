@@ -12,6 +12,8 @@ mod log;
 mod machine;
 mod resolve;
 mod source;
+#[cfg(test)]
+mod tests;
 pub(crate) mod units;
 mod url;
 

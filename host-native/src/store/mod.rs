@@ -7,6 +7,8 @@ mod header;
 mod rows;
 mod schema;
 mod sqlite;
+#[cfg(test)]
+mod tests;
 mod thread;
 mod wal;
 

@@ -56,6 +56,27 @@ impl Sqlite {
         }
     }
 
+    /// Closes the connection and leaves the file and its log as they are.
+    fn abandon(&mut self) {
+        if let Some(connection) = self.connection.take()
+            && let Err(error) = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        {
+            tracing::warn!(%error, store = %self.path.display(), "the store's log may be moved into it");
+        }
+    }
+
+    /// Makes the disk look full from this many pages on, until the store is opened again.
+    #[cfg(test)]
+    pub(super) fn limit_pages(&mut self, pages: u32) {
+        let connection = self.connection().unwrap();
+        connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).unwrap();
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_closed(&self) -> bool {
+        self.connection.is_none()
+    }
+
     fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
         let (path, agent) = (self.path.clone(), self.agent.clone());
         let trouble = |error| StoreError::sqlite(&path, &error);
@@ -78,9 +99,10 @@ impl Sqlite {
 impl Storage for Sqlite {
     fn apply(&mut self, changes: &[Change]) -> Result<(), StoreError> {
         let done = self.commit(changes);
-        if let Err(StoreError::Damaged { .. } | StoreError::Newer { .. } | StoreError::Unusable { .. }) = done
-        {
-            self.connection = None;
+        match &done {
+            Ok(()) | Err(StoreError::NotText { .. }) => {}
+            Err(StoreError::Damaged { .. }) => self.abandon(),
+            Err(StoreError::Newer { .. } | StoreError::Unusable { .. }) => self.connection = None,
         }
         done
     }
