@@ -2,7 +2,7 @@
 
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, HeaderMap, HeaderName, HeaderValue};
 use relay_mcp_core::headers::{
-    Header, HeaderEdit, concerns_machine, crosses_to_agent, crosses_to_relay, RETRY_AFTER,
+    Header, HeaderEdit, RETRY_AFTER, concerns_machine, crosses_to_agent, crosses_to_relay,
 };
 
 /// The headers by which the machine decides.
@@ -93,7 +93,10 @@ mod tests {
     use super::*;
 
     fn map(headers: &[(&str, &str)]) -> HeaderMap {
-        headers.iter().map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap())).collect()
+        headers
+            .iter()
+            .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()))
+            .collect()
     }
 
     #[test]

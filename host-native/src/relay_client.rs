@@ -44,7 +44,11 @@ impl RelayClient {
     ///
     /// # Errors
     /// When the relay is on https and the system has no root certificates.
-    pub fn new(endpoint: Uri, token: TokenSource, connect_timeout: Duration) -> Result<Self, RelayClientError> {
+    pub fn new(
+        endpoint: Uri,
+        token: TokenSource,
+        connect_timeout: Duration,
+    ) -> Result<Self, RelayClientError> {
         let mut tcp = HttpConnector::new();
         tcp.set_nodelay(true);
         tcp.enforce_http(false);
@@ -53,7 +57,11 @@ impl RelayClient {
             let tls = HttpsConnectorBuilder::new().with_native_roots().map_err(RelayClientError::NoRoots)?;
             tls.https_or_http().enable_all_versions().wrap_connector(tcp)
         } else {
-            HttpsConnectorBuilder::new().with_tls_config(without_roots()).https_or_http().enable_http1().wrap_connector(tcp)
+            HttpsConnectorBuilder::new()
+                .with_tls_config(without_roots())
+                .https_or_http()
+                .enable_http1()
+                .wrap_connector(tcp)
         };
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
@@ -95,7 +103,9 @@ impl RelayClient {
         let mut parts = self.endpoint.clone().into_parts();
         let own = parts.path_and_query.as_ref().map_or("/", PathAndQuery::as_str);
         let joint = if own.contains('?') { '&' } else { '?' };
-        let Ok(target) = PathAndQuery::try_from(format!("{own}{joint}{query}")) else { return self.endpoint.clone() };
+        let Ok(target) = PathAndQuery::try_from(format!("{own}{joint}{query}")) else {
+            return self.endpoint.clone();
+        };
         parts.path_and_query = Some(target);
         Uri::from_parts(parts).unwrap_or_else(|_| self.endpoint.clone())
     }

@@ -8,7 +8,9 @@ use bytes::Bytes;
 use http::{HeaderMap, Method as HttpMethod, Response};
 use http_body::Body;
 use hyper::body::Incoming;
-use relay_mcp_core::{CallBody, CallHeaders, CallId, Input, Machine, Method, RelayFailure, RelayHead, RelayRequest, Sent};
+use relay_mcp_core::{
+    CallBody, CallHeaders, CallId, Input, Machine, Method, RelayFailure, RelayHead, RelayRequest, Sent,
+};
 
 use super::tables::{Answer, Call, Tables};
 use super::{Driver, lock};

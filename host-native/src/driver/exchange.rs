@@ -37,12 +37,8 @@ impl<M: Machine + Send + 'static> Driver<M> {
         let exchange = {
             let mut core = lock(&self.0.core);
             let exchange = ExchangeId(core.tables.next_id());
-            let known = Exchange {
-                method: request.method,
-                headers: request.headers,
-                body: request.body,
-                reply: ReplyTo::Head(reply),
-            };
+            let known =
+                Exchange { headers: request.headers, body: request.body, reply: ReplyTo::Head(reply) };
             core.tables.exchanges.insert(exchange, known);
             exchange
         };
@@ -61,10 +57,7 @@ struct Waiting<'a, M: Machine + Send + 'static> {
 }
 
 impl<M: Machine + Send + 'static> Waiting<'_, M> {
-    async fn until(
-        mut self,
-        answer: oneshot::Receiver<Response<AgentBody>>,
-    ) -> Option<Response<AgentBody>> {
+    async fn until(mut self, answer: oneshot::Receiver<Response<AgentBody>>) -> Option<Response<AgentBody>> {
         let response = answer.await.ok();
         self.is_over = true;
         let outcome = response.as_ref().map(|response| RequestOutcome::of_status(response.status().as_u16()));

@@ -66,7 +66,9 @@ impl<M: Machine + Send + 'static> Driver<M> {
     }
 
     fn answer_chunk(&self, tables: &Tables, exchange: ExchangeId, bytes: Bytes) {
-        let Some(ReplyTo::Body(pipe)) = tables.exchanges.get(&exchange).map(|known| &known.reply) else { return };
+        let Some(ReplyTo::Body(pipe)) = tables.exchanges.get(&exchange).map(|known| &known.reply) else {
+            return;
+        };
         if !pipe.put(bytes) {
             tracing::warn!("an agent reads its event stream too slowly, so it was cut off");
             self.feed(Input::AgentGone { exchange });

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderMap, Response};
 use hyper::body::Incoming;
-use relay_mcp_core::{CallId, CommandId, ExchangeId, Method, Reply};
+use relay_mcp_core::{CallId, CommandId, ExchangeId, Reply};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
@@ -24,7 +24,6 @@ pub(super) struct Tables {
 
 /// A request of the agent, kept until its last action because calls may refer to it.
 pub(super) struct Exchange {
-    pub(super) method: Method,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     pub(super) reply: ReplyTo,

@@ -42,7 +42,9 @@ impl<M: Machine + Send + 'static> Server<M> {
                 body::discard(incoming);
                 bytes::Bytes::new()
             }
-            Method::Post => body::read(incoming, self.limits.max_body_bytes, self.limits.body_timeout).await?,
+            Method::Post => {
+                body::read(incoming, self.limits.max_body_bytes, self.limits.body_timeout).await?
+            }
         };
         let query = head.uri.query().map(String::from);
         Ok((Admitted { method, query, headers: head.headers, body }, permit))
