@@ -9,7 +9,7 @@ use clap::Args;
 #[derive(Args, Clone, Debug, Default)]
 #[command(after_help = AFTER_HELP)]
 pub struct ServeArgs {
-    /// The relay: an origin gets `/api/mcp`, a URL with a path is used as it is [required]
+    /// The relay: an origin gets `/api/mcp`, a URL with a path is used as it is; needed
     #[arg(long, value_name = "URL")]
     pub relay_url: Option<String>,
     /// Where the agent connects; port 0 is any free one [default: 127.0.0.1:0]

@@ -30,13 +30,23 @@ pub enum StoreError {
         /// The newest format known here.
         known: u32,
     },
-    /// The operating system, or SQLite, could not read or write it: no permission, a full disk, a failing disk.
+    /// The operating system, or SQLite, could not read or write it: no permission, a failing disk.
     #[error("the store {} cannot be used: {what}", path.display())]
     Unusable {
         /// The SQLite file.
         path: PathBuf,
         /// What SQLite or the operating system said.
         what: String,
+    },
+    /// G12: the new is refused, the old is kept.
+    #[error(
+        "the disk is full, or the quota on it: the store {} takes no more until there is room. \
+         What it holds is kept",
+        path.display()
+    )]
+    Full {
+        /// The SQLite file.
+        path: PathBuf,
     },
     /// A record's value is not UTF-8, so it has no place in a text column.
     #[error("the {kind} record {id:?} is not UTF-8 text, so it cannot be stored")]
@@ -54,7 +64,7 @@ impl StoreError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Damaged { .. } | Self::Newer { .. } => 4,
-            Self::Unusable { .. } | Self::NotText { .. } => 2,
+            Self::Full { .. } | Self::Unusable { .. } | Self::NotText { .. } => 2,
         }
     }
 
@@ -68,9 +78,10 @@ impl StoreError {
 
     /// What SQLite said of this file: damage, or trouble.
     pub(super) fn sqlite(path: &Path, error: &rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        use rusqlite::ErrorCode::{DatabaseCorrupt, DiskFull, NotADatabase};
         match error.sqlite_error_code() {
             Some(DatabaseCorrupt | NotADatabase) => Self::damaged(path, error.to_string()),
+            Some(DiskFull) => Self::Full { path: path.to_owned() },
             _ => Self::unusable(path, error),
         }
     }

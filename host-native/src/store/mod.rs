@@ -3,13 +3,16 @@
 
 mod data_dir;
 mod error;
+mod files;
 mod header;
+mod reserve;
 mod rows;
 mod schema;
 mod sqlite;
 #[cfg(test)]
 mod tests;
 mod thread;
+mod tidy;
 mod wal;
 
 pub use data_dir::{DataDir, DataDirError, DataPaths};

@@ -29,14 +29,16 @@ WHERE kind = 'write'
 ORDER BY agent, id;
 ";
 
-/// For a new file only: both are kept in it.
-pub(super) const NEW_FILE: &str = "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL;";
+/// For a new file only: all of it is kept there.
+pub(super) const NEW_FILE: &str =
+    "PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;";
 
 /// For every connection that writes: a commit returns after the log is synced (OUTBOX G1), on macOS too.
 pub(super) const DURABLE: &str = "
 PRAGMA synchronous = FULL;
 PRAGMA fullfsync = ON;
 PRAGMA checkpoint_fullfsync = ON;
+PRAGMA wal_autocheckpoint = 64;
 PRAGMA trusted_schema = OFF;
 ";
 

@@ -1,18 +1,16 @@
 //! The SQLite file: opened with care, written in transactions that are synced.
 
-use std::fs::{self, File, OpenOptions, Permissions};
-use std::io;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
-use relay_mcp_core::{Change, FORMAT, Record};
+use relay_mcp_core::{Change, Record};
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 
-use super::header::{Found, beside, look};
+use super::files::{check, connect, create};
+use super::header::{Found, look};
 use super::rows::{self, WriteError};
-use super::{Storage, StoreError, schema};
+use super::tidy::tidy;
+use super::{Storage, StoreError, reserve};
 
 /// An agent's records in a SQLite file. Every record is kept with the agent's name, so that one file can
 /// serve several.
@@ -22,10 +20,9 @@ pub struct Sqlite {
     agent: String,
     /// None after a failure: then it is opened and checked again before it is used (OUTBOX G12).
     connection: Option<Connection>,
+    /// Whether the room for a full disk is held.
+    reserved: bool,
 }
-
-/// How long to wait for a person who reads the store with `sqlite3`.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Sqlite {
     /// Opens the store, or makes a new one where there is none or an empty file; and the agent's records in
@@ -40,7 +37,10 @@ impl Sqlite {
             Found::Store => check(&path, agent)?,
         };
         let connection = connect(&path)?;
-        Ok((Self { path, agent: agent.to_owned(), connection: Some(connection) }, records))
+        let agent = agent.to_owned();
+        let mut sqlite = Self { path, agent, connection: Some(connection), reserved: false };
+        sqlite.reserved = reserve::hold(&sqlite.path) || sqlite.take_room_back();
+        Ok((sqlite, records))
     }
 
     fn connection(&mut self) -> Result<&mut Connection, StoreError> {
@@ -53,6 +53,34 @@ impl Sqlite {
         match &mut self.connection {
             Some(connection) => Ok(connection),
             closed => Ok(closed.insert(connect(&self.path)?)),
+        }
+    }
+
+    /// Commits; after a failure that says something about the disk or the file, closes the connection, so that
+    /// the next use opens and checks the store (OUTBOX G12).
+    fn attempt(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        let done = self.commit(changes);
+        match &done {
+            Ok(()) | Err(StoreError::NotText { .. }) => {}
+            Err(StoreError::Damaged { .. }) => self.abandon(),
+            Err(StoreError::Newer { .. } | StoreError::Full { .. } | StoreError::Unusable { .. }) => {
+                self.connection = None;
+            }
+        }
+        done
+    }
+
+    fn take_room_back(&mut self) -> bool {
+        self.tidy();
+        self.reserved = reserve::hold(&self.path);
+        self.reserved
+    }
+
+    fn tidy(&mut self) {
+        let Some(connection) = &self.connection else { return };
+        if let Err(error) = tidy(connection) {
+            tracing::warn!(%error, store = %self.path.display(), "the store could not be tidied up");
+            self.connection = None;
         }
     }
 
@@ -98,101 +126,22 @@ impl Sqlite {
 
 impl Storage for Sqlite {
     fn apply(&mut self, changes: &[Change]) -> Result<(), StoreError> {
-        let done = self.commit(changes);
-        match &done {
-            Ok(()) | Err(StoreError::NotText { .. }) => {}
-            Err(StoreError::Damaged { .. }) => self.abandon(),
-            Err(StoreError::Newer { .. } | StoreError::Unusable { .. }) => self.connection = None,
+        let forgets = changes.iter().all(|change| matches!(change, Change::Remove(_)));
+        if !forgets && !self.reserved && !self.take_room_back() {
+            return Err(StoreError::Full { path: self.path.clone() });
         }
-        done
+        match self.attempt(changes) {
+            Err(StoreError::Full { .. }) if forgets && self.reserved => {
+                reserve::lend(&self.path);
+                self.reserved = false;
+                self.attempt(changes)
+            }
+            done => done,
+        }
     }
 
-    /// Moves what is in the log into the file and empties the log. A log that is hardly ever there can hardly
-    /// be damaged, and a copy of the file alone is then a whole copy.
     fn rest(&mut self) {
-        let Some(connection) = &self.connection else { return };
-        if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
-            tracing::warn!(%error, store = %self.path.display(), "the store's log could not be emptied");
-            self.connection = None;
-        }
-    }
-}
-
-/// Checks the file whole and reads the agent's records, without changing anything: neither is the log
-/// moved into the file at the end.
-fn check(path: &Path, agent: &str) -> Result<Vec<Record>, StoreError> {
-    let trouble = |error| StoreError::sqlite(path, &error);
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(trouble)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(trouble)?;
-    connection.busy_timeout(PATIENCE).map_err(trouble)?;
-    connection.execute_batch("PRAGMA cell_size_check = ON").map_err(trouble)?;
-    let verdict: String =
-        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(trouble)?;
-    if verdict != "ok" {
-        return Err(StoreError::damaged(path, format!("SQLite's check says: {verdict}")));
-    }
-    rows::load(&connection, path, agent)
-}
-
-fn connect(path: &Path) -> Result<Connection, StoreError> {
-    let trouble = |error| StoreError::sqlite(path, &error);
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(trouble)?;
-    connection.busy_timeout(PATIENCE).map_err(trouble)?;
-    connection.execute_batch(schema::DURABLE).map_err(trouble)?;
-    close_to_others(path).map_err(|error| StoreError::unusable(path, &error))?;
-    Ok(connection)
-}
-
-/// Someone may have opened it up; SQLite gives the files beside it the same mode.
-fn close_to_others(path: &Path) -> io::Result<()> {
-    for file in [path.to_owned(), beside(path, "-wal"), beside(path, "-shm")] {
-        if file.exists() {
-            fs::set_permissions(file, Permissions::from_mode(0o600))?;
-        }
-    }
-    Ok(())
-}
-
-/// Makes a new store under another name and renames it when it is whole and synced: there never is a half
-/// of one under the right name.
-fn create(path: &Path) -> Result<(), StoreError> {
-    let io_trouble = |error: io::Error| StoreError::unusable(path, &error);
-    let draft = beside(path, ".new");
-    remove_draft(&draft).map_err(io_trouble)?;
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(io_trouble)?;
-    lay_out(&draft).map_err(|error| StoreError::sqlite(path, &error))?;
-    File::open(&draft).and_then(|file| file.sync_all()).map_err(io_trouble)?;
-    fs::rename(&draft, path).map_err(io_trouble)?;
-    sync_directory_of(path).map_err(io_trouble)
-}
-
-fn remove_draft(draft: &Path) -> io::Result<()> {
-    for file in ["", "-wal", "-shm", "-journal"].map(|suffix| beside(draft, suffix)) {
-        match fs::remove_file(file) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-fn lay_out(draft: &Path) -> rusqlite::Result<()> {
-    let connection = Connection::open_with_flags(draft, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    connection.execute_batch(schema::NEW_FILE)?;
-    connection.execute_batch(schema::DURABLE)?;
-    connection.execute_batch(&format!(
-        "BEGIN; {} PRAGMA application_id = {}; PRAGMA user_version = {FORMAT}; COMMIT;",
-        schema::CREATE,
-        schema::APPLICATION_ID
-    ))?;
-    connection.close().map_err(|(_, error)| error)
-}
-
-fn sync_directory_of(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(directory) if !directory.as_os_str().is_empty() => File::open(directory)?.sync_all(),
-        _ => File::open(".")?.sync_all(),
+        self.tidy();
+        self.reserved = reserve::hold(&self.path);
     }
 }

@@ -108,6 +108,32 @@ fn g_12_a_store_that_went_bad_or_away_meanwhile_is_not_written_after_a_failure()
 }
 
 #[test]
+fn g_12_a_disk_without_room_takes_nothing_new_and_still_lets_the_outbox_drain() {
+    let (place, _) = Place::with_writes(2);
+    std::fs::remove_file(place.beside("-reserve")).unwrap();
+    std::fs::create_dir(place.beside("-reserve")).unwrap();
+    let (mut sqlite, _) = place.open();
+    assert!(matches!(sqlite.apply(&[write(3)]), Err(StoreError::Full { .. })));
+    sqlite.apply(&[Change::Remove(write(0).key().clone())]).unwrap();
+    std::fs::remove_dir(place.beside("-reserve")).unwrap();
+    sqlite.apply(&[write(3)]).unwrap();
+    drop(sqlite);
+    assert_eq!(place.records().len(), 2);
+}
+
+#[test]
+fn what_is_forgotten_gives_its_room_back_to_the_disk() {
+    let (place, records) = Place::with_writes(5000);
+    let size = || place.path.metadata().unwrap().len();
+    let before = size();
+    let (mut sqlite, _) = place.open();
+    let removals: Vec<_> = records.into_iter().map(|record| Change::Remove(record.key)).collect();
+    sqlite.apply(&removals).unwrap();
+    sqlite.rest();
+    assert!(size() < before / 10, "{before} bytes before, {} after", size());
+}
+
+#[test]
 fn g_15_the_files_are_closed_to_others_and_stay_so() {
     let place = Place::new();
     let (mut sqlite, _) = place.open();
@@ -153,6 +179,10 @@ fn a_person_who_reads_holds_up_nothing() {
     let (mut sqlite, _) = place.open();
     let reader = rusqlite::Connection::open(&place.path).unwrap();
     reader.execute_batch("BEGIN; SELECT count(*) FROM records").unwrap();
+    let begun = std::time::Instant::now();
     sqlite.apply(&[write(3)]).unwrap();
+    sqlite.rest();
+    sqlite.apply(&[write(4)]).unwrap();
+    assert!(begun.elapsed() < std::time::Duration::from_secs(2));
     reader.execute_batch("COMMIT").unwrap();
 }
