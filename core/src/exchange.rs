@@ -7,7 +7,8 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use crate::action::{Action, AnswerHead};
-use crate::headers::{self, Header, HeaderEdit, SESSION_ID};
+use crate::call::Facts;
+use crate::headers::{self, Header, SESSION_ID};
 use crate::ids::{CallId, ExchangeId};
 use crate::input::{AgentRequest, Method, Sent};
 use crate::jsonrpc::{self, Id, Malformed, Message, Parsed, code};
@@ -130,27 +131,29 @@ impl Proxy {
 
     /// Answers a request with a JSON-RPC response of ours, in whatever form its answer has begun.
     pub(crate) fn respond(&mut self, exchange: ExchangeId, response: Bytes) {
-        self.respond_with(exchange, AnswerHead::own(200, "application/json"), response);
-    }
-
-    /// Answers a request with a JSON-RPC response under the head of a call.
-    pub(crate) fn respond_as(
-        &mut self,
-        exchange: ExchangeId,
-        call: CallId,
-        edits: Vec<HeaderEdit>,
-        response: Bytes,
-    ) {
-        self.respond_with(exchange, AnswerHead::OfCall { call, edits }, response);
-    }
-
-    fn respond_with(&mut self, exchange: ExchangeId, head: AnswerHead, response: Bytes) {
-        if !self.exchanges.get(&exchange).is_some_and(|known| known.begun) {
-            return self.answer(exchange, head, response);
+        if !self.has_begun(exchange) {
+            return self.answer_json(exchange, 200, response);
         }
         let event = sse::event(core::str::from_utf8(&response).unwrap_or_default());
         self.answer_chunk(exchange, event);
         self.answer_end(exchange);
+    }
+
+    /// Answers a request as a call was answered: under its head, and in an event where it is a stream.
+    pub(crate) fn respond_as(&mut self, exchange: ExchangeId, call: CallId, facts: Facts, response: Bytes) {
+        let body = match &facts.event {
+            Some(event) => event.with_data(core::str::from_utf8(&response).unwrap_or_default()),
+            None => response,
+        };
+        if self.has_begun(exchange) {
+            self.answer_chunk(exchange, body);
+            return self.answer_end(exchange);
+        }
+        self.answer(exchange, AnswerHead::OfCall { call, edits: facts.edits }, body);
+    }
+
+    fn has_begun(&self, exchange: ExchangeId) -> bool {
+        self.exchanges.get(&exchange).is_some_and(|known| known.begun)
     }
 
     /// Answers a request with a result of ours.

@@ -153,6 +153,7 @@ impl Proxy {
             session: headers::value(&head.headers, SESSION_ID).map(String::from),
             retry_after: retry_after(head),
             edits: self.session_edits(call, head),
+            event: None,
         };
         if let Some(known) = self.calls.get_mut(&call) {
             known.reading = Some(Reading::new(facts, is_stream));
@@ -220,7 +221,8 @@ impl Proxy {
             _ => exchange.map_or(Some(own), |exchange| self.id_of(exchange)),
         };
         if id.is_some_and(|id| answers(event, &id)) {
-            let (purpose, facts) = (known.errand.purpose.clone(), reading.facts.clone());
+            let (purpose, mut facts) = (known.errand.purpose.clone(), reading.facts.clone());
+            facts.event = Some(event.clone());
             if let Some(reading) = self.calls.get_mut(&call).and_then(|known| known.reading.as_mut()) {
                 reading.settled = true;
             }

@@ -154,7 +154,7 @@ impl Proxy {
                     continue;
                 }
             };
-            self.respond_as(asker.exchange, call, facts.edits.clone(), body);
+            self.respond_as(asker.exchange, call, facts.clone(), body);
         }
         self.send_next_write();
     }

@@ -19,12 +19,7 @@ const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialize
 impl Proxy {
     /// The relay greeted the agent, under this session id or none. Gives the id that the agent will hold:
     /// SDKs open their event stream only when there is one (B-11).
-    pub(crate) fn begin_session(
-        &mut self,
-        exchange: ExchangeId,
-        relay_id: Option<String>,
-        _result: &str,
-    ) -> String {
+    pub(crate) fn begin_session(&mut self, exchange: ExchangeId, relay_id: Option<String>) -> String {
         let id = relay_id.clone().unwrap_or_else(|| self.own_session_id());
         self.add_session(id.clone(), exchange, State::Open(relay_id), false);
         id
