@@ -122,8 +122,12 @@ impl Proxy {
         self.answer(exchange, AnswerHead::Own { status, headers: Vec::new() }, Bytes::new());
     }
 
-    /// Answers an exchange whole.
+    /// Answers an exchange whole; where a stream has begun, with its last event.
     pub(crate) fn answer(&mut self, exchange: ExchangeId, head: AnswerHead, body: Bytes) {
+        if self.has_begun(exchange) {
+            self.answer_chunk(exchange, sse::event(core::str::from_utf8(&body).unwrap_or_default()));
+            return self.answer_end(exchange);
+        }
         if self.exchanges.remove(&exchange).is_some() {
             self.actions.push(Action::Answer { exchange, head, body });
         }
@@ -131,12 +135,7 @@ impl Proxy {
 
     /// Answers a request with a JSON-RPC response of ours, in whatever form its answer has begun.
     pub(crate) fn respond(&mut self, exchange: ExchangeId, response: Bytes) {
-        if !self.has_begun(exchange) {
-            return self.answer_json(exchange, 200, response);
-        }
-        let event = sse::event(core::str::from_utf8(&response).unwrap_or_default());
-        self.answer_chunk(exchange, event);
-        self.answer_end(exchange);
+        self.answer_json(exchange, 200, response);
     }
 
     /// Answers a request as a call was answered: under its head, and in an event where it is a stream.

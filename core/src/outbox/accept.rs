@@ -33,6 +33,9 @@ impl Proxy {
             );
             return self.refuse_write(&live, code::CANNOT_QUEUE, &message, down.sent);
         }
+        if self.outbox.place_of(&live.write.key).is_some() {
+            return live.askers.into_iter().for_each(|asker| self.ask_for_receipt(&live.write.key, asker));
+        }
         let mut write = live.write.clone();
         write.params = queued_params(&write.params);
         match self.outbox.push(Entry::new(write, self.now, live.askers.clone())) {
