@@ -107,6 +107,7 @@ impl Proxy {
             match held {
                 Held::Receipts(place) => self.on_write_durable(place),
                 Held::Reply(command, reply) => self.reply(command, reply),
+                Held::Answer(action) => self.actions.push(action),
             }
         }
     }
@@ -125,6 +126,7 @@ impl Proxy {
                     let sentence: String = alloc::format!("the store did not take the change: {reason}");
                     self.reply(command, Reply::Refused(sentence));
                 }
+                Held::Answer(action) => self.actions.push(action),
             }
         }
         if self.ahead.has_refused() {

@@ -15,6 +15,7 @@ use crate::jsonrpc::{self, Id, Malformed, Message, Parsed, code};
 use crate::mcp::{Era, sse};
 use crate::proxy::Proxy;
 use crate::session::Known;
+use crate::write_ahead::Held;
 
 /// What must be known of a request until it is answered.
 #[derive(Clone, Debug)]
@@ -129,7 +130,13 @@ impl Proxy {
             return self.answer_end(exchange);
         }
         if self.exchanges.remove(&exchange).is_some() {
-            self.actions.push(Action::Answer { exchange, head, body });
+            let answer = Action::Answer { exchange, head, body };
+            // Write-ahead: what this step learned is durable before the agent can build on it.
+            if self.ahead.is_batch_empty() {
+                self.actions.push(answer);
+            } else {
+                self.ahead.hold(Held::Answer(answer));
+            }
         }
     }
 

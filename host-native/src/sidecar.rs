@@ -35,8 +35,11 @@ pub struct Engine<M> {
     /// As the status names it: `native` or `component`.
     pub name: &'static str,
     /// Opens a machine with what the store holds.
-    pub open: fn(Config, [u8; 32], Timestamp, Vec<Record>) -> Result<M, OpenError>,
+    pub open: Open<M>,
 }
+
+/// Opens a machine: configuration, seed, time, and what the store holds.
+pub type Open<M> = fn(Config, [u8; 32], Timestamp, Vec<Record>) -> Result<M, OpenError>;
 
 /// The core itself.
 #[must_use]

@@ -8,7 +8,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::reading::answers;
-use super::{Answered, Call, Down, Facts, Purpose, Reading, own_id};
+use super::{Answered, Down, Facts, Purpose, Reading, own_id};
 use crate::action::{Action, AnswerHead};
 use crate::headers::{self, CONTENT_TYPE, Header, HeaderEdit, RETRY_AFTER, SESSION_ID};
 use crate::ids::{CallId, ExchangeId};
@@ -30,7 +30,8 @@ impl Proxy {
             if let Some(call) = self.cancel(call) {
                 let reason = format!("the relay's gateway answered {}", head.status);
                 let retry_after = retry_after(head);
-                self.on_down(call, Down { sent: Sent::Unknown, reason, retry_after });
+                let down = Down { sent: Sent::Unknown, reason, retry_after };
+                self.on_down(call.errand.purpose, &down);
             }
             return;
         }
@@ -269,34 +270,46 @@ impl Proxy {
 
     pub(crate) fn on_relay_end(&mut self, call: CallId) {
         let Some(mut known) = self.take_call(call) else { return };
-        let Some(reading) = known.reading.take().filter(|reading| !reading.settled) else { return };
+        if let Some(reading) = known.reading.take().filter(|reading| !reading.settled) {
+            self.on_read(call, known.errand.purpose.clone(), reading);
+        }
+        self.release(call);
+    }
+
+    /// An answer was read to its end, and nothing was settled by an event of it.
+    fn on_read(&mut self, call: CallId, purpose: Purpose, reading: Reading) {
         if reading.refused {
             let words = relay_error(&reading.into_rest());
-            return self.refused(known.errand.purpose, &words);
+            return self.refused(purpose, &words);
         }
-        if let Purpose::Listen(stream) = known.errand.purpose {
+        if let Purpose::Listen(stream) = purpose {
             return self.on_upstream_broken(stream);
         }
         if reading.is_stream() {
             let reason = String::from("the relay's event stream ended without the response");
-            return self.on_down(known, Down { sent: Sent::Unknown, reason, retry_after: None });
+            return self.on_down(purpose, &Down { sent: Sent::Unknown, reason, retry_after: None });
         }
         let facts = reading.facts.clone();
         let body = reading.into_rest();
         let is_response = core::str::from_utf8(&body).ok().and_then(Response::parse).is_some();
         let answered = if is_response { Answered::Response(body) } else { Answered::Other(body) };
-        self.on_answered(call, known.errand.purpose, facts, answered);
+        self.on_answered(call, purpose, facts, answered);
     }
 
     pub(crate) fn on_relay_failed(&mut self, call: CallId, failure: RelayFailure) {
         let Some(known) = self.take_call(call) else { return };
-        match (&known.errand.purpose, &known.reading) {
-            (_, Some(reading)) if reading.settled => return,
+        match (known.errand.purpose, &known.reading) {
+            (_, Some(reading)) if reading.settled => {}
             // A stream that breaks says nothing of the relay's health.
-            (Purpose::Listen(stream), Some(_)) => return self.on_upstream_broken(*stream),
-            _ => {}
+            (Purpose::Listen(stream), Some(_)) => self.on_upstream_broken(stream),
+            (purpose, _) => {
+                let down = Down { sent: failure.sent, reason: failure.reason, retry_after: None };
+                self.on_down(purpose, &down);
+            }
         }
-        self.on_down(known, Down { sent: failure.sent, reason: failure.reason, retry_after: None });
+        if known.reading.is_some() {
+            self.release(call);
+        }
     }
 
     pub(crate) fn on_call_timeout(&mut self, call: CallId) {
@@ -305,13 +318,14 @@ impl Proxy {
             return;
         }
         let reason = format!("no answer within {} ms", self.config.relay_timeout.as_millis());
-        self.on_down(known, Down { sent: Sent::Unknown, reason, retry_after: None });
+        let down = Down { sent: Sent::Unknown, reason, retry_after: None };
+        self.on_down(known.errand.purpose, &down);
     }
 
     /// Nothing came back from the relay itself.
-    pub(crate) fn on_down(&mut self, call: Call, down: Down) {
+    fn on_down(&mut self, purpose: Purpose, down: &Down) {
         self.on_relay_failure(&down.reason);
-        self.undelivered(call.errand.purpose, &down);
+        self.undelivered(purpose, down);
     }
 
     /// Whoever waits for a call with this purpose learns that it came to nothing.

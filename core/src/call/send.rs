@@ -7,6 +7,7 @@ use crate::ids::CallId;
 use crate::proxy::Proxy;
 use crate::session::Route;
 use crate::status::Why;
+use crate::write_ahead::Held;
 
 impl Proxy {
     /// Sends an errand, at once or as soon as its session is open (B-3.4).
@@ -68,7 +69,15 @@ impl Proxy {
     /// Ends a call that nobody needs any more.
     pub(crate) fn cancel(&mut self, call: CallId) -> Option<Call> {
         let known = self.take_call(call)?;
-        self.actions.push(Action::Cancel { call });
+        self.release(call);
         Some(known)
+    }
+
+    /// Lets the host forget a call, after all that goes out under its head.
+    pub(crate) fn release(&mut self, call: CallId) {
+        match self.ahead.ticket_of_head(call) {
+            Some(ticket) => self.ahead.hold_for(ticket, Held::Answer(Action::Cancel { call })),
+            None => self.actions.push(Action::Cancel { call }),
+        }
     }
 }

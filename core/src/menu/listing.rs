@@ -66,8 +66,8 @@ impl Proxy {
             narrowed.tools.iter().map(|(name, text)| (name.as_ref(), *text)),
         );
         let answer = Bytes::from(response.with_result(&narrowed.result));
-        self.respond_as(exchange, call, facts, answer);
         self.take_page(viewer.era(), page);
+        self.respond_as(exchange, call, facts, answer);
         self.tell_changes();
     }
 

@@ -147,9 +147,14 @@ impl Proxy {
             Some(session) if session.ended => None,
             Some(session) => {
                 session.ended = true;
-                match core::mem::replace(&mut session.state, State::Unopened) {
-                    State::Open(relay_id) | State::Opening(relay_id) => relay_id,
-                    State::Unopened => None,
+                match &session.state {
+                    State::Open(relay_id) => {
+                        let relay_id = relay_id.clone();
+                        session.state = State::Unopened;
+                        relay_id
+                    }
+                    // What waits for it still goes; then it is closed.
+                    State::Opening(_) | State::Unopened => None,
                 }
             }
             None => Some(id.into()),

@@ -66,6 +66,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
             Sent::No => CallOutcome::NotSent,
             Sent::Unknown => CallOutcome::Broken,
         });
+        lock(&self.0.core).tables.calls.remove(&call);
         self.feed(Input::RelayFailed { call, failure });
     }
 

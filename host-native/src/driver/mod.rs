@@ -116,7 +116,6 @@ impl<M: Machine + Send + 'static> Driver<M> {
     }
 
     fn step(&self, inputs: Vec<Input>) {
-        let ended: Vec<_> = inputs.iter().filter_map(ended_call).collect();
         let mut core = lock(&self.0.core);
         let core = &mut *core;
         match core.machine.step(self.0.clock.now(), inputs) {
@@ -126,9 +125,6 @@ impl<M: Machine + Send + 'static> Driver<M> {
                 }
             }
             Err(fault) => tracing::error!(fault = fault.to_string(), "the machine failed"),
-        }
-        for call in ended {
-            core.tables.calls.remove(&call);
         }
         self.0.alarm.set(core.machine.next_wakeup().map(|wakeup| wakeup.at));
     }
@@ -177,21 +173,6 @@ impl<M: Machine + Send + 'static> Driver<M> {
         if let Some(store) = store {
             store.close();
         }
-    }
-}
-
-/// The call that an input says is over.
-fn ended_call(input: &Input) -> Option<relay_mcp_core::CallId> {
-    match input {
-        Input::RelayEnd { call } | Input::RelayFailed { call, .. } => Some(*call),
-        Input::Tick
-        | Input::Request { .. }
-        | Input::AgentGone { .. }
-        | Input::RelayHead { .. }
-        | Input::RelayChunk { .. }
-        | Input::Durable { .. }
-        | Input::StoreFailed { .. }
-        | Input::Command { .. } => None,
     }
 }
 
