@@ -110,6 +110,7 @@ impl Proxy {
                 Held::Answer(action) => self.actions.push(action),
             }
         }
+        self.on_shown(through);
     }
 
     /// The store refused some batches: writes among them are not accepted (OUTBOX G12), everything else is
@@ -129,6 +130,7 @@ impl Proxy {
                 Held::Answer(action) => self.actions.push(action),
             }
         }
+        self.on_shown(through);
         if self.ahead.has_refused() {
             self.timers.set(Why::StoreRetry, self.now + STORE_RETRY);
         }

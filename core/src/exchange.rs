@@ -42,13 +42,13 @@ impl Proxy {
             Method::Get => self.on_get(exchange),
             Method::Delete => self.on_delete(exchange),
             Method::Post => match Parsed::parse(&body) {
-                Ok(parsed) => self.on_message(exchange, &parsed, &body),
+                Ok(parsed) => self.on_message(exchange, &parsed),
                 Err(why) => self.answer_malformed(exchange, why),
             },
         }
     }
 
-    fn on_message(&mut self, exchange: ExchangeId, parsed: &Parsed<'_>, body: &Bytes) {
+    fn on_message(&mut self, exchange: ExchangeId, parsed: &Parsed<'_>) {
         let params = parsed.params();
         let era = Era::of_params(params.as_ref());
         if let Some(known) = self.exchanges.get_mut(&exchange) {
@@ -66,7 +66,7 @@ impl Proxy {
                 "initialize" => self.greet(exchange, parsed),
                 "server/discover" => self.discover(exchange),
                 "tools/list" => self.list(exchange, params.as_ref()),
-                "tools/call" => self.call_tool(exchange, parsed, body),
+                "tools/call" => self.call_tool(exchange, parsed),
                 "ping" => self.ping(exchange),
                 "subscriptions/listen" if era == Era::Modern => self.listen(exchange, params.as_ref()),
                 _ => self.pass(exchange),
@@ -101,6 +101,9 @@ impl Proxy {
     }
 
     pub(crate) fn on_agent_gone(&mut self, exchange: ExchangeId) {
+        if self.ahead.drop_answer(exchange) {
+            return self.actions.push(Action::Abort { exchange });
+        }
         if !self.exchanges.contains_key(&exchange) || self.leave_writes(exchange) {
             return;
         }

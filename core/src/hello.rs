@@ -2,6 +2,7 @@
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use bytes::Bytes;
 
@@ -205,8 +206,12 @@ fn with_result(body: &Bytes, result: &str) -> Bytes {
     response.map_or_else(|| body.clone(), |response| Bytes::from(response.with_result(result)))
 }
 
+/// Whether a result is a modern server's: one that names a modern revision. Some legacy servers answer too,
+/// and name legacy revisions only.
 fn is_discovery(result: &str) -> bool {
-    Object::parse(result).is_some_and(|result| result.get("supportedVersions").is_some())
+    let versions = Object::parse(result).and_then(|result| result.get("supportedVersions"));
+    let versions = versions.and_then(|versions| serde_json::from_str::<Vec<String>>(versions).ok());
+    versions.is_some_and(|versions| versions.iter().any(|version| version.as_str() >= MODERN))
 }
 
 /// A hello that promises to tell of changes of the menu (B-3.1).

@@ -5,7 +5,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use crate::action::{Action, AnswerHead};
-use crate::ids::{CallId, CommandId, Ticket};
+use crate::ids::{CallId, CommandId, ExchangeId, Ticket};
 use crate::outbox::Place;
 use crate::record::{Change, RecordKey};
 use crate::status::Reply;
@@ -47,6 +47,11 @@ impl WriteAhead {
         self.hold_for(self.ticket, held);
     }
 
+    /// The ticket that an answer of this step waits for, if it has to.
+    pub(crate) fn ticket_of_answer(&self) -> Option<Ticket> {
+        (!self.batch.is_empty()).then_some(self.ticket)
+    }
+
     /// Whether this step changes nothing so far, so that nothing has to wait.
     pub(crate) fn is_batch_empty(&self) -> bool {
         self.batch.is_empty()
@@ -56,6 +61,15 @@ impl WriteAhead {
     pub(crate) fn ticket_of_head(&self, of: CallId) -> Option<Ticket> {
         let uses_head = |held: &Held| matches!(held, Held::Answer(Action::Answer { head: AnswerHead::OfCall { call, .. }, .. }) if *call == of);
         self.held.iter().rev().find(|(_, held)| uses_head(held)).map(|(ticket, _)| *ticket)
+    }
+
+    /// Nobody waits for the answer to this exchange any more. Whether one was held.
+    pub(crate) fn drop_answer(&mut self, to: ExchangeId) -> bool {
+        let before = self.held.len();
+        self.held.retain(
+            |(_, held)| !matches!(held, Held::Answer(Action::Answer { exchange, .. }) if *exchange == to),
+        );
+        self.held.len() < before
     }
 
     /// Holds something until this ticket is durable.

@@ -8,7 +8,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::reading::answers;
-use super::{Answered, Down, Facts, Purpose, Reading, own_id};
+use super::{Answered, Call, Down, Facts, Purpose, Reading, own_id};
 use crate::action::{Action, AnswerHead};
 use crate::headers::{self, CONTENT_TYPE, Header, HeaderEdit, RETRY_AFTER, SESSION_ID};
 use crate::ids::{CallId, ExchangeId};
@@ -96,6 +96,7 @@ impl Proxy {
                 self.cancel(call);
             }
             _ => {
+                self.limit_time(call);
                 self.read(call, head, false);
                 if let Some(reading) = self.calls.get_mut(&call).and_then(|known| known.reading.as_mut()) {
                     reading.refused = true;
@@ -166,6 +167,7 @@ impl Proxy {
     fn splice(&mut self, call: CallId, exchange: ExchangeId, head: &RelayHead) {
         let edits = self.session_edits(call, head);
         self.take_call(call);
+        self.sessions.forget_expected(exchange);
         self.exchanges.remove(&exchange);
         self.actions.push(Action::Splice { call, exchange, edits });
     }
@@ -192,14 +194,20 @@ impl Proxy {
         }
         let events = reading.feed(bytes);
         if reading.held() > limit {
-            let facts = reading.facts.clone();
-            if let Some(known) = self.cancel(call) {
-                self.on_answered(call, known.errand.purpose, facts, Answered::TooLarge);
-            }
-            return;
+            return self.on_too_large(call);
         }
         for event in events {
             self.on_event(call, &event);
+        }
+    }
+
+    /// There is more of an answer than is read.
+    fn on_too_large(&mut self, call: CallId) {
+        let Some(known) = self.cancel(call) else { return };
+        let Some(reading) = known.reading else { return };
+        match reading.refused {
+            true => self.refused(known.errand.purpose, &relay_error(b"")),
+            false => self.on_answered(call, known.errand.purpose, reading.facts, Answered::TooLarge),
         }
     }
 
@@ -298,28 +306,28 @@ impl Proxy {
 
     pub(crate) fn on_relay_failed(&mut self, call: CallId, failure: RelayFailure) {
         let Some(known) = self.take_call(call) else { return };
-        match (known.errand.purpose, &known.reading) {
-            (_, Some(reading)) if reading.settled => {}
-            // A stream that breaks says nothing of the relay's health.
-            (Purpose::Listen(stream), Some(_)) => self.on_upstream_broken(stream),
-            (purpose, _) => {
-                let down = Down { sent: failure.sent, reason: failure.reason, retry_after: None };
-                self.on_down(purpose, &down);
-            }
-        }
-        if known.reading.is_some() {
+        let has_head = known.reading.is_some();
+        self.on_broken_off(known, &Down { sent: failure.sent, reason: failure.reason, retry_after: None });
+        if has_head {
             self.release(call);
         }
     }
 
     pub(crate) fn on_call_timeout(&mut self, call: CallId) {
         let Some(known) = self.cancel(call) else { return };
-        if known.reading.as_ref().is_some_and(|reading| reading.settled) {
-            return;
-        }
         let reason = format!("no answer within {} ms", self.config.relay_timeout.as_millis());
-        let down = Down { sent: Sent::Unknown, reason, retry_after: None };
-        self.on_down(known.errand.purpose, &down);
+        self.on_broken_off(known, &Down { sent: Sent::Unknown, reason, retry_after: None });
+    }
+
+    /// No more of an answer comes. That says nothing where it told already what there was to know, and nothing
+    /// of the relay's health where it is the end of a stream.
+    fn on_broken_off(&mut self, call: Call, down: &Down) {
+        match (call.errand.purpose, &call.reading) {
+            (_, Some(reading)) if reading.settled => {}
+            (purpose, Some(reading)) if reading.refused => self.refused(purpose, &relay_error(b"")),
+            (Purpose::Listen(stream), Some(_)) => self.on_upstream_broken(stream),
+            (purpose, _) => self.on_down(purpose, down),
+        }
     }
 
     /// Nothing came back from the relay itself.
@@ -370,6 +378,7 @@ impl Proxy {
             | Purpose::Greet(exchange)
             | Purpose::Discover(exchange)
             | Purpose::List(exchange, _) => {
+                self.sessions.forget_expected(exchange);
                 self.respond_error(exchange, words.code, &words.message, words.data.as_deref());
             }
             Purpose::Write => self.on_write_refused(words),

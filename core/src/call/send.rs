@@ -17,7 +17,10 @@ impl Proxy {
             None => Route::AsItIs,
         };
         match route {
-            Route::AsItIs => self.send_with(errand, None, None),
+            Route::AsItIs => {
+                let edit = errand.session.clone().map(|id| HeaderEdit::Set(Header::new(SESSION_ID, id)));
+                self.send_with(errand, edit, None);
+            }
             Route::Stateless => self.send_with(errand, Some(HeaderEdit::Remove(SESSION_ID.into())), None),
             Route::Relay(id) => {
                 let edit = HeaderEdit::Set(Header::new(SESSION_ID, id.clone()));
@@ -44,7 +47,7 @@ impl Proxy {
             body: errand.body.clone(),
         };
         if errand.purpose.is_timed() {
-            self.timers.set(Why::CallTimeout(call), self.now + self.config.relay_timeout);
+            self.limit_time(call);
         }
         if let Purpose::Listen(stream) = errand.purpose {
             self.on_upstream_called(stream, call);
@@ -56,8 +59,13 @@ impl Proxy {
     /// The relay began or went on to answer: a timed call may take that long again.
     pub(crate) fn rearm(&mut self, call: CallId) {
         if self.timers.is_set(Why::CallTimeout(call)) {
-            self.timers.set(Why::CallTimeout(call), self.now + self.config.relay_timeout);
+            self.limit_time(call);
         }
+    }
+
+    /// From here on the call may take so long.
+    pub(crate) fn limit_time(&mut self, call: CallId) {
+        self.timers.set(Why::CallTimeout(call), self.now + self.config.relay_timeout);
     }
 
     /// Removes a call that is over.

@@ -67,6 +67,7 @@ impl Proxy {
         );
         let answer = Bytes::from(response.with_result(&narrowed.result));
         self.take_page(viewer.era(), page);
+        self.show_in_order(&viewer);
         self.respond_as(exchange, call, facts, answer);
         self.tell_changes();
     }
@@ -81,7 +82,8 @@ impl Proxy {
         };
         let result = list_result(viewer.era(), &tools, &Rules::new(&self.config, &self.context));
         let shown = tools.iter().map(|tool| (tool.name.as_str(), tool.text()));
-        self.saw(viewer, cursor, None, shown);
+        self.saw(viewer.clone(), cursor, None, shown);
+        self.show_in_order(&viewer);
         self.observe(Observation::MenuFromMemory);
         self.respond_result(exchange, &result);
     }

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::{Menu, Rules, Viewer};
+use crate::ids::Ticket;
 use crate::observation::Observation;
 use crate::proxy::Proxy;
 use crate::record::{Change, Record, RecordKey, RecordKind};
@@ -21,6 +22,9 @@ pub(crate) struct View {
     /// The menu that it was last told of, while that is not what it saw.
     #[serde(skip)]
     told: Option<Vec<u64>>,
+    /// What it saw last is in an answer that waits for this ticket: what changes meanwhile is told after it.
+    #[serde(skip)]
+    unsent: Option<Ticket>,
 }
 
 impl View {
@@ -98,6 +102,28 @@ impl Proxy {
         }
     }
 
+    /// The answer that shows what this viewer saw is the next to leave.
+    pub(super) fn show_in_order(&mut self, viewer: &Viewer) {
+        if let Some(view) = self.menus.views.get_mut(viewer) {
+            view.unsent = self.ahead.ticket_of_answer();
+        }
+    }
+
+    /// All answers that waited for this ticket have left.
+    pub(crate) fn on_shown(&mut self, through: Ticket) {
+        let mut is_any = false;
+        for view in self.menus.views.values_mut() {
+            let is_sent = view.unsent.is_some_and(|ticket| ticket <= through);
+            if is_sent {
+                view.unsent = None;
+                is_any = true;
+            }
+        }
+        if is_any {
+            self.tell_changes();
+        }
+    }
+
     /// A stream opened. A viewer that saw nothing yet hears of changes from here on; one that was told of a
     /// change and did not look is told again, since nobody knows whether the last stream carried it.
     pub(crate) fn begin_view(&mut self, viewer: &Viewer) {
@@ -108,7 +134,7 @@ impl Proxy {
         let menu = self.menus.best(viewer.era());
         if menu.is_known() {
             let seen = visible(menu, &Rules::new(&self.config, &self.context));
-            self.menus.views.insert(viewer.clone(), View { seen, more: None, told: None });
+            self.menus.views.insert(viewer.clone(), View { seen, ..View::default() });
         }
     }
 
@@ -118,7 +144,7 @@ impl Proxy {
         let mut changed = Vec::new();
         for (viewer, view) in &self.menus.views {
             let menu = self.menus.best(viewer.era());
-            if !menu.is_known() {
+            if !menu.is_known() || view.unsent.is_some() {
                 continue;
             }
             let now = visible(menu, &rules);

@@ -22,7 +22,7 @@ use crate::status::WriteState;
 const CONTINUATIONS: [&str; 3] = ["inputResponses", "requestState", "task"];
 
 impl Proxy {
-    pub(crate) fn call_tool(&mut self, exchange: ExchangeId, parsed: &Parsed<'_>, body: &Bytes) {
+    pub(crate) fn call_tool(&mut self, exchange: ExchangeId, parsed: &Parsed<'_>) {
         let params = parsed.params();
         let tool = params.as_ref().and_then(|params| params.string("name"));
         let (Some(params), Some(tool)) = (&params, tool) else { return self.pass(exchange) };
@@ -38,10 +38,9 @@ impl Proxy {
         if keyed.is_agents && self.answer_known_key(exchange, &tool, &keyed) {
             return;
         }
-        let body = if keyed.is_agents {
-            body.clone()
-        } else {
-            Bytes::from(set_member(&parsed.envelope, "params", &keyed.params))
+        let body = match keyed.is_agents {
+            true => Bytes::new(),
+            false => Bytes::from(set_member(&parsed.envelope, "params", &keyed.params)),
         };
         let mirror: Vec<_> = keyed.header.iter().cloned().collect();
         let write = write_of(&known, &tool, keyed);

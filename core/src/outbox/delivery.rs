@@ -116,10 +116,7 @@ impl Proxy {
 
     fn on_delivered(&mut self, place: Place) {
         self.put_down();
-        self.outbox.courier.failures = 0;
-        if core::mem::take(&mut self.outbox.courier.is_paused) {
-            self.observe(Observation::OutboxResumed);
-        }
+        self.token_was_taken();
         if let Some(entry) = self.outbox.remove(place) {
             self.forget_write(place);
             let age = self.now.since(entry.enqueued_at);
@@ -148,7 +145,7 @@ impl Proxy {
     /// The relay refused it for good: a dead letter, which holds nobody up (OUTBOX G8).
     pub(crate) fn on_delivery_rejected(&mut self, place: Place, reason: &str, answer: Option<String>) {
         self.put_down();
-        self.outbox.courier.failures = 0;
+        self.token_was_taken();
         if let Some(entry) = self.outbox.entries.get_mut(&place) {
             entry.state = WriteState::Dead;
             entry.last_error = Some(reason.into());
@@ -171,6 +168,14 @@ impl Proxy {
             entry.last_error = Some(format!("the relay refused the token (HTTP status {status})"));
         }
         self.timers.set(Why::Delivery, self.now + self.config.paused_retry);
+    }
+
+    /// The relay judged a write: it is there, and it takes the token.
+    fn token_was_taken(&mut self) {
+        self.outbox.courier.failures = 0;
+        if core::mem::take(&mut self.outbox.courier.is_paused) {
+            self.observe(Observation::OutboxResumed);
+        }
     }
 
     fn put_down(&mut self) {

@@ -28,7 +28,8 @@ pub(crate) struct Live {
     pub(super) write: Write,
     /// Who waits: the request that made it, and those that repeated it (B-5.7).
     pub(super) askers: Vec<Asker>,
-    /// The body to send; the agent's own where it is empty.
+    /// The body to send. Empty where it is the agent's own: then it is that of whoever asks, under whose id
+    /// the relay answers.
     pub(super) body: Bytes,
     /// The header that mirrors a key of ours.
     pub(super) mirror: Vec<Header>,
@@ -84,9 +85,12 @@ impl Lane {
     fn leave(&mut self, exchange: ExchangeId) -> Left {
         let mut left = Left::Elsewhere;
         if let Some(flight) = &mut self.flight {
-            flight.is_left |= flight.origin == exchange;
-            if flight.live.leave(exchange) {
-                left = if flight.origin == exchange { Left::InFlight } else { Left::Waiting };
+            let is_asker = flight.live.leave(exchange);
+            if flight.origin == exchange {
+                flight.is_left = true;
+                left = Left::InFlight;
+            } else if is_asker {
+                left = Left::Waiting;
             }
         }
         for live in &mut self.waiting {

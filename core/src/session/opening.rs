@@ -45,10 +45,13 @@ impl Proxy {
     fn add_session(&mut self, id: String, exchange: ExchangeId, state: State, greeted_here: bool) {
         let params = self.sessions.expected.remove(&exchange).unwrap_or_else(|| "{}".into());
         let last_used = self.now;
-        let waiting = alloc::vec::Vec::new();
-        let session = Session { params, state, greeted_here, ended: false, last_used, waiting };
+        // A relay that gives the same id again greets whoever waits under it, too.
+        let waiting = self.sessions.take_waiting(&id);
+        let session =
+            Session { params, state, greeted_here, ended: false, last_used, waiting: alloc::vec::Vec::new() };
         self.sessions.known.insert(id.clone(), session);
         self.store_session(&id);
+        waiting.into_iter().for_each(|errand| self.send(errand));
         self.make_room_for_sessions();
     }
 
@@ -153,7 +156,7 @@ impl Proxy {
                         session.state = State::Unopened;
                         relay_id
                     }
-                    // What waits for it still goes; then it is closed.
+                    // What waits for it still goes; it is closed after that.
                     State::Opening(_) | State::Unopened => None,
                 }
             }

@@ -21,7 +21,8 @@ pub struct Relay {
     done: BTreeMap<String, Value>,
     sessions: BTreeSet<String>,
     last_session: u32,
-    pub openings: u32,
+    /// How often it forgot its sessions.
+    pub forgotten: u32,
 }
 
 /// An answer, before it is cut into pieces.
@@ -49,12 +50,13 @@ impl Relay {
             done: BTreeMap::new(),
             sessions: BTreeSet::new(),
             last_session: 0,
-            openings: 0,
+            forgotten: 0,
         }
     }
 
     pub fn forget_sessions(&mut self) {
         self.sessions.clear();
+        self.forgotten += 1;
     }
 
     /// The menu: some tools come and go with its version, one changes its definition.
@@ -115,7 +117,6 @@ impl Relay {
         let greeting = json!({ "protocolVersion": "2025-06-18", "capabilities": { "logging": {} },
             "serverInfo": { "name": "relay", "version": "1" } });
         let mut response = result(message, greeting);
-        self.openings += 1;
         if self.keeps_sessions {
             self.last_session += 1;
             let session = format!("relay-session-{}", self.last_session);

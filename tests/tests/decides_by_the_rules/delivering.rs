@@ -35,3 +35,14 @@ fn b_5_8_a_token_that_may_open_no_session_pauses_the_queue() {
         assert_eq!(host.writes(), [("k".into(), WriteState::Queued)], "{status}");
     }
 }
+
+#[test]
+fn b_5_8_a_write_that_the_relay_judges_shows_that_it_takes_the_token() {
+    let mut host = Host::new(Config::default());
+    host.queued("k");
+    host.relay_says(401, &json!({}));
+    assert!(host.outbox().paused);
+    host.pass(60_000);
+    host.relay_says(400, &json!({}));
+    assert!(!host.outbox().paused);
+}

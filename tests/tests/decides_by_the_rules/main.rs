@@ -2,5 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
 mod delivering;
+mod leaving;
 mod ordering;
+mod sessions;
 mod streaming;
+mod tokens;
