@@ -57,8 +57,10 @@ async fn no_accepted_write_is_lost_or_doubled() {
     print_figures(&promised, applied.len());
     assert_eq!(complaints(&promised, &applied), [""; 0], "seed {seed}");
     assert_eq!(dead, 0, "seed {seed}: the relay refused nothing");
-    let accepted: usize = promised.iter().map(|promised| promised.texts.len()).sum();
+    let accepted = sum(&promised, |promised| promised.texts.len());
     assert!(accepted as u64 > kills, "seed {seed}: there was something to lose");
+    assert!(sum(&promised, |promised| promised.queued) > 0, "seed {seed}: some of it in the outbox");
+    assert_eq!(sum(&promised, |promised| promised.refused), 0, "seed {seed}: an outage is no refusal");
 }
 
 /// Kills the proxy so many times, at random moments, and the relay now and then; how often the relay.
@@ -96,12 +98,15 @@ async fn drain(proxy: &Proxy, agent: &Agent) {
 }
 
 fn print_figures(promised: &[Promised], applied: usize) {
-    let sum = |figure: fn(&Promised) -> usize| promised.iter().map(figure).sum::<usize>();
     println!(
         "accepted {} (queued {}), broken off {}, refused {}, applied {applied}",
-        sum(|promised| promised.texts.len()),
-        sum(|promised| promised.queued),
-        sum(|promised| promised.broken),
-        sum(|promised| promised.refused),
+        sum(promised, |promised| promised.texts.len()),
+        sum(promised, |promised| promised.queued),
+        sum(promised, |promised| promised.broken),
+        sum(promised, |promised| promised.refused),
     );
+}
+
+fn sum(promised: &[Promised], figure: fn(&Promised) -> usize) -> usize {
+    promised.iter().map(figure).sum()
 }

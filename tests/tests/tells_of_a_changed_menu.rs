@@ -1,4 +1,4 @@
-//! A changed menu is always told, an unchanged one never (B-4.6, B-4.7, B-7.1 to B-7.3, B-7.5, B-9.9).
+//! A changed menu is always told, an unchanged one never (B-4.6, B-4.7, B-7.1, B-7.3 to B-7.5, B-9.9).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use relay_mcp_tests::agent::{Agent, Events, Frame};
 use relay_mcp_tests::proxy::Proxy;
 use relay_mcp_tests::relay::tools::{HIDDEN, VISIBLE, default_tools, tool};
-use relay_mcp_tests::relay::{Fault, Gate, On, Relay, Speaks};
+use relay_mcp_tests::relay::{Fault, Gate, On, Relay};
 use relay_mcp_tests::wait::{QUIET, until_async, until_true};
 use serde_json::json;
 
@@ -366,70 +366,4 @@ async fn a_reader_that_does_not_read_delays_nobody() {
         assert_told(&mut events).await;
         agent.menu().await;
     }
-}
-
-fn wish(id: &str) -> (serde_json::Value, serde_json::Value) {
-    (json!(id), json!({"notifications": {"toolsListChanged": true}}))
-}
-
-/// B-7.2: acknowledged first, tagged, alone where the relay is down.
-#[tokio::test]
-async fn a_modern_agent_subscribes() {
-    let up = Relay::that().speaks(Speaks::Both).start().await;
-    let down = Relay::that().speaks(Speaks::Both).start().await;
-    for (relay, stops) in [(up, false), (down, true)] {
-        let proxy = Proxy::to(&relay).start().await;
-        let agent = proxy.agent().modern();
-        agent.discover().await.result();
-        agent.menu().await;
-        if stops {
-            relay.stop().await;
-        }
-        let (id, params) = wish("sub-1");
-        let mut events = agent.request_with_id(&id, "subscriptions/listen", &params).open().await;
-        let tag = |message: &serde_json::Value| {
-            message["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"].clone()
-        };
-        let first = events.event().await.json();
-        assert_eq!(first["method"], "notifications/subscriptions/acknowledged");
-        assert_eq!(tag(&first), "sub-1");
-        assert_eq!(first["params"]["notifications"]["toolsListChanged"], true);
-        proxy.control().isolated_worktree(true).await;
-        let told = events.event().await.json();
-        assert_eq!((&told["method"], &tag(&told)), (&json!(CHANGED), &id));
-        assert_quiet(&mut events).await;
-    }
-}
-
-/// B-7.2: only what was asked for.
-#[tokio::test]
-async fn a_subscription_to_something_else_is_not_told_of_the_menu() {
-    let relay = Relay::that().speaks(Speaks::Both).start().await;
-    let proxy = Proxy::to(&relay).start().await;
-    let agent = proxy.agent().modern();
-    agent.discover().await.result();
-    agent.menu().await;
-    let params = json!({"notifications": {"promptsListChanged": true}});
-    let mut events = agent.request("subscriptions/listen", &params).open().await;
-    assert_eq!(events.event().await.json()["method"], "notifications/subscriptions/acknowledged");
-    proxy.control().isolated_worktree(true).await;
-    assert_quiet(&mut events).await;
-}
-
-/// B-7.2, B-8.4: closed with the graceful result.
-#[tokio::test]
-async fn a_subscription_ends_gracefully() {
-    let relay = Relay::that().speaks(Speaks::Both).start().await;
-    let mut proxy = Proxy::to(&relay).start().await;
-    let agent = proxy.agent().modern();
-    agent.discover().await.result();
-    let (id, params) = wish("sub-9");
-    let mut events = agent.request_with_id(&id, "subscriptions/listen", &params).open().await;
-    events.event().await;
-    proxy.ask_to_end();
-    let last = events.event().await.json();
-    assert_eq!((&last["id"], &last["result"]["resultType"]), (&id, &json!("complete")));
-    assert_eq!(last["result"]["_meta"]["io.modelcontextprotocol/subscriptionId"], id);
-    assert_eq!(events.frame().await, None);
-    assert_eq!(proxy.ended().await.code(), Some(0));
 }
