@@ -23,6 +23,7 @@
 )]
 
 pub mod agent;
+pub mod crash;
 pub mod http1;
 pub mod proxy;
 pub mod relay;

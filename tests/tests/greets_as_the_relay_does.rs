@@ -276,6 +276,16 @@ async fn a_legacy_relay_sends_modern_agents_back_to_initialize() {
     assert_eq!(proxy.agent().greet().await["serverInfo"]["name"], "test-relay", "and so they come in");
 }
 
+/// B-3.5: a discovery that names legacy revisions only is no modern answer: clients would give up over it.
+#[tokio::test]
+async fn a_discovery_of_legacy_revisions_sends_back_to_initialize() {
+    let relay = Relay::that().speaks(Speaks::Both).start().await;
+    relay.change(|behaviour| behaviour.discover = DISCOVER.replace("2026-07-28", "2025-11-25"));
+    let proxy = Proxy::to(&relay).start().await;
+    let answer = proxy.agent().modern().discover().await;
+    assert_eq!((answer.status, answer.error_code()), (400, -32000), "{}", answer.text());
+}
+
 /// One proxy serves agents of both eras at once.
 #[tokio::test]
 async fn both_eras_are_served_at_once() {

@@ -183,7 +183,7 @@ async fn nobody_else_is_told() {
         .token(TOKEN)
         .relay_timeout("500ms")
         .env("RUST_LOG", "trace")
-        .flag("--control", "127.0.0.1:0")
+        .control("127.0.0.1:0")
         .start()
         .await;
     let agent = proxy.agent();
