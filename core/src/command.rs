@@ -28,6 +28,7 @@ impl Proxy {
             Command::Refresh => self.refresh(command),
             Command::TokenChanged => {
                 self.unpause_delivery();
+                self.hurry_upstreams();
                 self.reply(command, Reply::Done);
             }
             Command::Status => {

@@ -66,6 +66,7 @@ impl Proxy {
                 "tools/list" => self.list(exchange, params.as_ref()),
                 "tools/call" => self.call_tool(exchange, parsed, body),
                 "ping" => self.ping(exchange),
+                "subscriptions/listen" if era == Era::Modern => self.listen(exchange, params.as_ref()),
                 _ => self.pass(exchange),
             },
             Message::Notification { method } if method == "notifications/initialized" => {

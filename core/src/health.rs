@@ -18,6 +18,7 @@ impl Proxy {
         self.observe(Observation::RelayUp { after });
         if was_down {
             self.hurry_delivery();
+            self.hurry_upstreams();
             self.fetch_known_menus();
         }
     }

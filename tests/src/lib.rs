@@ -1,1 +1,30 @@
-//! Test helpers.
+//! The other side of `relay-mcp-proxy`, for its black-box tests: an [agent](agent::Agent) that speaks plain
+//! HTTP, a [relay](relay::Relay) that does what a test tells it, and the [proxy](proxy::Proxy) between them
+//! as the real process.
+//!
+//! ```no_run
+//! # use relay_mcp_tests::{proxy::Proxy, relay::Relay};
+//! # async fn story() {
+//! let relay = Relay::start().await;
+//! let proxy = Proxy::to(&relay).start().await;
+//! let agent = proxy.agent();
+//! relay.stop().await;
+//! let receipt = agent.tools_call("relay_reply", r#"{"text":"hi"}"#).await.result();
+//! assert_eq!(receipt["structuredContent"]["queued"], true);
+//! # }
+//! ```
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "test helpers: whatever goes wrong in them is a failed test"
+)]
+
+pub mod agent;
+pub mod http1;
+pub mod proxy;
+pub mod relay;
+pub mod schema;
+pub mod seeded;
+pub mod wait;

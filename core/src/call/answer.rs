@@ -61,14 +61,22 @@ impl Proxy {
         let (Some(session), Some(relay_session)) = (&known.errand.session, &known.relay_session) else {
             return false;
         };
-        if known.errand.session_retried || matches!(known.errand.purpose, Purpose::Close | Purpose::Opened(_))
-        {
+        let is_retried = match known.errand.purpose {
+            Purpose::Listen(stream) => self.is_upstream_retried(stream),
+            _ => known.errand.session_retried,
+        };
+        if is_retried || matches!(known.errand.purpose, Purpose::Close | Purpose::Opened(_)) {
             return false;
         }
         if !self.sessions.lose(session, relay_session) {
             return false;
         }
         let Some(mut known) = self.cancel(call) else { return false };
+        if let Purpose::Listen(stream) = known.errand.purpose {
+            self.forget_events(stream);
+            self.open_upstream(stream);
+            return true;
+        }
         known.errand.session_retried = true;
         self.send(known.errand);
         true
@@ -99,6 +107,9 @@ impl Proxy {
     fn take_answer(&mut self, call: CallId, head: &RelayHead) {
         let Some(known) = self.calls.get(&call) else { return };
         let is_success = (200..300).contains(&head.status);
+        if let Purpose::Listen(stream) = known.errand.purpose {
+            return self.take_upstream(call, stream, head);
+        }
         let exchange = match &known.errand.purpose {
             Purpose::Pass(exchange) | Purpose::Ping(exchange) => Some(*exchange),
             Purpose::Greet(exchange) | Purpose::List(exchange, _) if !is_success => Some(*exchange),
@@ -108,6 +119,7 @@ impl Proxy {
             | Purpose::Write
             | Purpose::Deliver(_)
             | Purpose::Open(_)
+            | Purpose::Listen(_)
             | Purpose::Fetch => None,
             Purpose::Opened(_) | Purpose::Probe | Purpose::Close => {
                 if let Some(known) = self.cancel(call) {
@@ -120,6 +132,19 @@ impl Proxy {
             return self.splice(call, exchange, head);
         }
         self.read(call, head, is_success && is_stream(head));
+    }
+
+    /// The relay's side of a stream: there is one, there is none, or there may be one later.
+    fn take_upstream(&mut self, call: CallId, stream: ExchangeId, head: &RelayHead) {
+        match head.status {
+            200..300 if is_stream(head) => {
+                self.on_upstream_open(stream);
+                return self.read(call, head, true);
+            }
+            408 | 425 | 429 | 500.. => self.on_upstream_broken(stream),
+            _ => self.on_upstream_absent(stream),
+        }
+        self.cancel(call);
     }
 
     fn read(&mut self, call: CallId, head: &RelayHead, is_stream: bool) {
@@ -182,6 +207,9 @@ impl Proxy {
         if reading.settled || reading.refused {
             return;
         }
+        if let Purpose::Listen(stream) = known.errand.purpose {
+            return self.on_upstream_event(stream, event);
+        }
         let exchange = match &known.errand.purpose {
             Purpose::Write => self.lane.flight_origin(),
             purpose => purpose.exchange(),
@@ -214,6 +242,9 @@ impl Proxy {
             let words = relay_error(&reading.into_rest());
             return self.refused(known.errand.purpose, &words);
         }
+        if let Purpose::Listen(stream) = known.errand.purpose {
+            return self.on_upstream_broken(stream);
+        }
         if reading.is_stream() {
             let reason = String::from("the relay's event stream ended without the response");
             return self.on_down(known, Down { sent: Sent::Unknown, reason, retry_after: None });
@@ -227,8 +258,11 @@ impl Proxy {
 
     pub(crate) fn on_relay_failed(&mut self, call: CallId, failure: RelayFailure) {
         let Some(known) = self.take_call(call) else { return };
-        if known.reading.as_ref().is_some_and(|reading| reading.settled) {
-            return;
+        match (&known.errand.purpose, &known.reading) {
+            (_, Some(reading)) if reading.settled => return,
+            // A stream that breaks says nothing of the relay's health.
+            (Purpose::Listen(stream), Some(_)) => return self.on_upstream_broken(*stream),
+            _ => {}
         }
         self.on_down(known, Down { sent: failure.sent, reason: failure.reason, retry_after: None });
     }
@@ -259,6 +293,7 @@ impl Proxy {
             Purpose::Write => self.on_write_undelivered(down),
             Purpose::Deliver(place) => self.on_delivery_failed(place, &down.reason, down.retry_after),
             Purpose::Open(session) | Purpose::Opened(session) => self.on_session_unreachable(&session, down),
+            Purpose::Listen(stream) => self.on_upstream_broken(stream),
             Purpose::Fetch => self.on_fetch_failed(&down.reason),
             Purpose::Probe => self.probe_later(),
             Purpose::Close => {}
@@ -274,6 +309,7 @@ impl Proxy {
             Purpose::Write => self.on_write_answered(call, facts, answered),
             Purpose::Deliver(place) => self.on_delivery_answered(place, &facts, &answered),
             Purpose::Open(session) => self.on_session_answered(&session, facts, &answered),
+            Purpose::Listen(stream) => self.on_upstream_broken(stream),
             Purpose::Fetch => self.on_fetched(facts.status, &answered),
             Purpose::Pass(_) | Purpose::Ping(_) | Purpose::Opened(_) | Purpose::Probe | Purpose::Close => {}
         }
@@ -293,6 +329,7 @@ impl Proxy {
             Purpose::Write => self.on_write_refused(words),
             Purpose::Deliver(place) => self.on_delivery_unauthorized(place, 401),
             Purpose::Open(session) | Purpose::Opened(session) => self.on_session_refused(&session, words),
+            Purpose::Listen(stream) => self.on_upstream_refused(stream),
             Purpose::Fetch => self.on_fetch_failed(&words.message),
             Purpose::Probe | Purpose::Close => {}
         }

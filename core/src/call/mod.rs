@@ -58,6 +58,8 @@ pub(crate) enum Purpose {
     Open(String),
     /// `notifications/initialized` of that session.
     Opened(String),
+    /// The relay's side of a stream of the agent (B-7).
+    Listen(ExchangeId),
     /// A page of the proxy's own fetch of the menu (B-4.7).
     Fetch,
     /// Asks a relay that is down whether it is back (OUTBOX G6).
@@ -145,7 +147,8 @@ impl Purpose {
             | Self::Ping(exchange)
             | Self::Greet(exchange)
             | Self::Discover(exchange)
-            | Self::List(exchange, _) => Some(*exchange),
+            | Self::List(exchange, _)
+            | Self::Listen(exchange) => Some(*exchange),
             Self::Write
             | Self::Deliver(_)
             | Self::Open(_)
@@ -158,7 +161,7 @@ impl Purpose {
 
     /// Whether the proxy itself depends on the answer, so that it does not wait for ever.
     fn is_timed(&self) -> bool {
-        !matches!(self, Self::Pass(_))
+        !matches!(self, Self::Pass(_) | Self::Listen(_))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sending: the session's id, the time limit, and a second try where the first provably did nothing.
 
 use crate::action::{Action, RelayRequest};
-use crate::call::{Call, Errand};
+use crate::call::{Call, Errand, Purpose};
 use crate::headers::{Header, HeaderEdit, SESSION_ID};
 use crate::ids::CallId;
 use crate::proxy::Proxy;
@@ -44,6 +44,9 @@ impl Proxy {
         };
         if errand.purpose.is_timed() {
             self.timers.set(Why::CallTimeout(call), self.now + self.config.relay_timeout);
+        }
+        if let Purpose::Listen(stream) = errand.purpose {
+            self.on_upstream_called(stream, call);
         }
         self.calls.insert(call, Call { errand, relay_session, reading: None });
         self.actions.push(Action::Call { call, request });

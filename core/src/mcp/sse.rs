@@ -113,6 +113,14 @@ fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
 }
 
 impl Event {
+    /// Its id, by which a broken stream goes on; one that a header cannot carry counts as none.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        let text = core::str::from_utf8(&self.raw).ok()?;
+        let id = text.split(['\n', '\r']).filter_map(|line| field(line, "id")).next_back()?;
+        (!id.is_empty() && id.bytes().all(|byte| (0x20..0x7f).contains(&byte))).then_some(id)
+    }
+
     /// The event with other data; its other fields, such as `id`, stay as they were.
     #[must_use]
     pub fn with_data(&self, data: &str) -> Bytes {

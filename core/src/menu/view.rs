@@ -98,15 +98,18 @@ impl Proxy {
         }
     }
 
-    /// A stream opened for a viewer that saw nothing yet: from here on it hears of changes.
-    pub(crate) fn begin_view(&mut self, session: Option<&str>) {
-        let viewer = Viewer::Legacy(session.map(String::from));
-        let menu = self.menus.best(viewer.era());
-        if self.menus.views.contains_key(&viewer) || !menu.is_known() {
+    /// A stream opened. A viewer that saw nothing yet hears of changes from here on; one that was told of a
+    /// change and did not look is told again, since nobody knows whether the last stream carried it.
+    pub(crate) fn begin_view(&mut self, viewer: &Viewer) {
+        if let Some(view) = self.menus.views.get_mut(viewer) {
+            view.told = None;
             return;
         }
-        let seen = visible(menu, &Rules::new(&self.config, &self.context));
-        self.menus.views.insert(viewer, View { seen, more: None, told: None });
+        let menu = self.menus.best(viewer.era());
+        if menu.is_known() {
+            let seen = visible(menu, &Rules::new(&self.config, &self.context));
+            self.menus.views.insert(viewer.clone(), View { seen, more: None, told: None });
+        }
     }
 
     /// Tells every viewer whose stream is open and whose menu has changed since it last looked, once.
@@ -127,7 +130,7 @@ impl Proxy {
         }
         let mut streams = 0;
         for (viewer, now) in changed {
-            let told = if now.is_some() { self.tell(&viewer) } else { 0 };
+            let told = if now.is_some() { self.tell_streams(&viewer) } else { 0 };
             streams += told;
             if let Some(view) = self.menus.views.get_mut(&viewer).filter(|_| now.is_none() || told > 0) {
                 view.told = now;
@@ -135,13 +138,6 @@ impl Proxy {
         }
         if streams > 0 {
             self.observe(Observation::MenuChanged { streams });
-        }
-    }
-
-    fn tell(&mut self, viewer: &Viewer) -> usize {
-        match viewer {
-            Viewer::Legacy(session) => self.tell_streams(session.as_deref()),
-            Viewer::Modern => 0,
         }
     }
 

@@ -100,6 +100,9 @@ impl Proxy {
         for errand in self.sessions.take_waiting(id) {
             self.send(errand);
         }
+        if !self.outbox.uses_session(id) {
+            self.close_if_ended(id);
+        }
     }
 
     /// The relay was away when the session was to be opened: nothing of what waits was sent.
