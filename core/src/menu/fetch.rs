@@ -105,7 +105,7 @@ impl Proxy {
             return self.on_fetch_failed(&format!("the relay answered tools/list with: {said}"));
         };
         let cursor = self.menus.fetch.cursor.take();
-        let page = page_of(body, cursor, &narrowed);
+        let page = page_of(body, cursor, &narrowed, &rules);
         let next = page.next.clone();
         let fetch = &mut self.menus.fetch;
         fetch.pages.take(page);

@@ -58,13 +58,8 @@ impl Proxy {
             return self.respond_as(exchange, call, facts.edits, body.clone());
         };
         self.relay.speaks(viewer.era());
-        let page = page_of(&body, cursor.clone(), &narrowed);
-        self.saw(
-            viewer.clone(),
-            cursor.as_deref(),
-            narrowed.next.as_deref(),
-            narrowed.tools.iter().map(|(name, text)| (name.as_ref(), *text)),
-        );
+        let page = page_of(&body, cursor.clone(), &narrowed, &Rules::new(&self.config, &self.context));
+        self.saw(viewer.clone(), cursor.as_deref(), page.next.as_deref(), page.tools.iter());
         let answer = Bytes::from(response.with_result(&narrowed.result));
         self.respond_as(exchange, call, facts.edits, answer);
         self.take_page(viewer.era(), page);
@@ -80,8 +75,7 @@ impl Proxy {
             return self.respond_unreachable(exchange, down.sent, &down.reason);
         };
         let result = list_result(viewer.era(), &tools, &Rules::new(&self.config, &self.context));
-        let shown = tools.iter().map(|tool| (tool.name.as_str(), tool.text()));
-        self.saw(viewer, cursor, None, shown);
+        self.saw(viewer, cursor, None, tools.iter());
         self.observe(Observation::MenuFromMemory);
         self.respond_result(exchange, &result);
     }
@@ -104,10 +98,15 @@ impl Proxy {
 }
 
 /// A page as it is kept: its definitions are slices of the answer that they came in.
-pub(super) fn page_of(body: &Bytes, cursor: Option<String>, narrowed: &narrow::Narrowed<'_>) -> Page {
-    let slice = |text: &str| Tool { name: String::new(), text: body.slice_ref(text.as_bytes()) };
+pub(super) fn page_of(
+    body: &Bytes,
+    cursor: Option<String>,
+    narrowed: &narrow::Narrowed<'_>,
+    rules: &Rules<'_>,
+) -> Page {
+    let slice = |text: &str| body.slice_ref(text.as_bytes());
     let tools =
-        narrowed.tools.iter().map(|(name, text)| Tool { name: name.as_ref().to_owned(), ..slice(text) });
+        narrowed.tools.iter().map(|(name, text)| Tool::new(name.as_ref().to_owned(), slice(text), rules));
     Page { cursor, next: narrowed.next.as_ref().map(|next| next.as_ref().to_owned()), tools: tools.collect() }
 }
 

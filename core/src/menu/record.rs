@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::view::{View, viewer_of};
-use super::{Lister, Page, Tool};
+use super::{Lister, Page, Rules, Tool};
 use crate::mcp::Era;
 use crate::proxy::Proxy;
 use crate::record::{Change, Record, RecordKey, RecordKind};
@@ -58,19 +58,20 @@ fn page_record(page: &Page) -> PageRecord {
 /// Takes a menu back from its record.
 pub(crate) fn recovered(proxy: &mut Proxy, era: Era, value: &str) -> Result<(), serde_json::Error> {
     let record: MenuRecord = serde_json::from_str(value)?;
+    let rules = Rules::new(&proxy.config, &proxy.context);
+    let pages = record.pages.into_iter().map(|record| page(record, &rules)).collect();
     let menu = proxy.menus.of_mut(era);
-    menu.lister = record.lister;
-    menu.pages = record.pages.into_iter().map(page).collect();
+    (menu.lister, menu.pages) = (record.lister, pages);
     proxy.relay.speaks(era);
     proxy.menus.latest = proxy.menus.latest.or(Some(era));
     Ok(())
 }
 
-fn page(record: PageRecord) -> Page {
+fn page(record: PageRecord, rules: &Rules<'_>) -> Page {
     let tools = record.tools.into_iter();
-    let tools = tools.map(|tool| Tool {
-        name: tool.name,
-        text: Bytes::from(String::from(Box::<str>::from(tool.definition))),
+    let tools = tools.map(|tool| {
+        let text = Bytes::from(String::from(Box::<str>::from(tool.definition)));
+        Tool::new(tool.name, text, rules)
     });
     Page { cursor: record.cursor, next: record.next, tools: tools.collect() }
 }
