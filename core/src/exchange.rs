@@ -7,7 +7,8 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use crate::action::{Action, AnswerHead};
-use crate::headers::{self, Header, HeaderEdit, SESSION_ID};
+use crate::call::Facts;
+use crate::headers::{self, Header, SESSION_ID};
 use crate::ids::{CallId, ExchangeId};
 use crate::input::{AgentRequest, Method, Sent};
 use crate::jsonrpc::{self, Id, Malformed, Message, Parsed, code};
@@ -121,8 +122,12 @@ impl Proxy {
         self.answer(exchange, AnswerHead::Own { status, headers: Vec::new() }, Bytes::new());
     }
 
-    /// Answers an exchange whole.
+    /// Answers an exchange whole; where a stream has begun, with its last event.
     pub(crate) fn answer(&mut self, exchange: ExchangeId, head: AnswerHead, body: Bytes) {
+        if self.has_begun(exchange) {
+            self.answer_chunk(exchange, sse::event(core::str::from_utf8(&body).unwrap_or_default()));
+            return self.answer_end(exchange);
+        }
         if self.exchanges.remove(&exchange).is_some() {
             self.actions.push(Action::Answer { exchange, head, body });
         }
@@ -130,27 +135,24 @@ impl Proxy {
 
     /// Answers a request with a JSON-RPC response of ours, in whatever form its answer has begun.
     pub(crate) fn respond(&mut self, exchange: ExchangeId, response: Bytes) {
-        self.respond_with(exchange, AnswerHead::own(200, "application/json"), response);
+        self.answer_json(exchange, 200, response);
     }
 
-    /// Answers a request with a JSON-RPC response under the head of a call.
-    pub(crate) fn respond_as(
-        &mut self,
-        exchange: ExchangeId,
-        call: CallId,
-        edits: Vec<HeaderEdit>,
-        response: Bytes,
-    ) {
-        self.respond_with(exchange, AnswerHead::OfCall { call, edits }, response);
-    }
-
-    fn respond_with(&mut self, exchange: ExchangeId, head: AnswerHead, response: Bytes) {
-        if !self.exchanges.get(&exchange).is_some_and(|known| known.begun) {
-            return self.answer(exchange, head, response);
+    /// Answers a request as a call was answered: under its head, and in an event where it is a stream.
+    pub(crate) fn respond_as(&mut self, exchange: ExchangeId, call: CallId, facts: Facts, response: Bytes) {
+        let body = match &facts.event {
+            Some(event) => event.with_data(core::str::from_utf8(&response).unwrap_or_default()),
+            None => response,
+        };
+        if self.has_begun(exchange) {
+            self.answer_chunk(exchange, body);
+            return self.answer_end(exchange);
         }
-        let event = sse::event(core::str::from_utf8(&response).unwrap_or_default());
-        self.answer_chunk(exchange, event);
-        self.answer_end(exchange);
+        self.answer(exchange, AnswerHead::OfCall { call, edits: facts.edits }, body);
+    }
+
+    fn has_begun(&self, exchange: ExchangeId) -> bool {
+        self.exchanges.get(&exchange).is_some_and(|known| known.begun)
     }
 
     /// Answers a request with a result of ours.

@@ -69,7 +69,7 @@ impl Proxy {
         &mut self,
         exchange: ExchangeId,
         call: CallId,
-        facts: Facts,
+        mut facts: Facts,
         answered: Answered,
     ) {
         let (body, result) = match &answered {
@@ -82,15 +82,15 @@ impl Proxy {
         };
         let Some(result) = result else {
             self.sessions.forget_expected(exchange);
-            return self.respond_as(exchange, call, facts.edits, body.clone());
+            return self.respond_as(exchange, call, facts, body.clone());
         };
         self.relay.speaks(Era::Legacy);
         self.remember_hello(Era::Legacy, result.clone());
-        let session = self.begin_session(exchange, facts.session, &result);
-        let edits = alloc::vec![HeaderEdit::Set(Header::new(SESSION_ID, session))];
+        let session = self.begin_session(exchange, facts.session.take(), facts.told_session.take());
+        facts.edits.push(HeaderEdit::Set(Header::new(SESSION_ID, session)));
         let greeting = as_initialize_result(&result, None);
         let body = with_result(body, &greeting);
-        self.respond_as(exchange, call, edits, body);
+        self.respond_as(exchange, call, facts, body);
     }
 
     /// `initialize` while the relay is away: the session gets a name of ours and is opened later (B-3.2).
@@ -126,12 +126,12 @@ impl Proxy {
             self.relay.speaks(Era::Modern);
             self.remember_hello(Era::Modern, result.clone());
             let greeting = with_list_changed(&result);
-            return self.respond_as(exchange, call, facts.edits, with_result(body, &greeting));
+            return self.respond_as(exchange, call, facts, with_result(body, &greeting));
         }
         let error = core::str::from_utf8(body).ok().and_then(Response::parse).and_then(|r| r.error_code());
         if error.is_some_and(|error| MODERN_ERRORS.contains(&error)) {
             self.relay.speaks(Era::Modern);
-            return self.respond_as(exchange, call, facts.edits, body.clone());
+            return self.respond_as(exchange, call, facts, body.clone());
         }
         if error == Some(-32601) || matches!(facts.status, 404 | 405) {
             self.forget_modern();

@@ -79,6 +79,10 @@ async fn serve<M: Machine + Send + 'static>(
     engine: &Engine<M>,
 ) -> Result<(), Failure> {
     let resolved = resolve(args, environment).map_err(|e| Failure::new(&e, e.exit_code()))?;
+    if resolved.component.is_some() && engine.name == "native" {
+        let sentence = "--component is for relay-mcp-proxy-wasm: this program has the core built in";
+        return Err(Failure { sentence: sentence.into(), exit_code: 2 });
+    }
     logs::init(resolved.log.format, &resolved.log.level.to_string()).map_err(|e| Failure::new(&e, 2))?;
     let sidecar = Sidecar::start(resolved.settings, engine).await?;
     let line = serde_json::to_string(sidecar.ready()).map_err(|e| Failure::new(&e, 1))?;

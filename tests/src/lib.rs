@@ -1,4 +1,5 @@
-//! The other side of `relay-mcp-proxy`, for its black-box tests: an [agent](agent::Agent) that speaks plain
+//! What the tests stand on. [`world`] drives the machine itself, in virtual time. The rest is the other side
+//! of the real process: an [agent](agent::Agent) that speaks plain
 //! HTTP, a [relay](relay::Relay) that does what a test tells it, and the [proxy](proxy::Proxy) between them
 //! as the real process.
 //!
@@ -18,7 +19,7 @@
     clippy::expect_used,
     clippy::panic,
     missing_docs,
-    reason = "test helpers: whatever goes wrong in them is a failed test"
+    reason = "what tests stand on: a surprise is a failed test"
 )]
 
 pub mod agent;
@@ -27,4 +28,6 @@ pub mod proxy;
 pub mod relay;
 pub mod schema;
 pub mod seeded;
+pub mod trace;
 pub mod wait;
+pub mod world;

@@ -151,8 +151,10 @@ impl Proxy {
         let facts = Facts {
             status: head.status,
             session: headers::value(&head.headers, SESSION_ID).map(String::from),
+            told_session: None,
             retry_after: retry_after(head),
             edits: self.session_edits(call, head),
+            event: None,
         };
         if let Some(known) = self.calls.get_mut(&call) {
             known.reading = Some(Reading::new(facts, is_stream));
@@ -220,19 +222,49 @@ impl Proxy {
             _ => exchange.map_or(Some(own), |exchange| self.id_of(exchange)),
         };
         if id.is_some_and(|id| answers(event, &id)) {
-            let (purpose, facts) = (known.errand.purpose.clone(), reading.facts.clone());
-            if let Some(reading) = self.calls.get_mut(&call).and_then(|known| known.reading.as_mut()) {
-                reading.settled = true;
-            }
-            let response = Bytes::from(event.data.clone().unwrap_or_default());
-            return self.on_answered(call, purpose, facts, Answered::Response(response));
+            return self.on_response_event(call, event);
         }
         if let Some(exchange) = exchange {
-            if !self.exchanges.get(&exchange).is_some_and(|known| known.begun) {
-                self.begin_answer(exchange, AnswerHead::OfCall { call, edits: Vec::new() });
-            }
-            self.answer_chunk(exchange, event.raw.clone());
+            self.pass_event(call, exchange, event);
         }
+    }
+
+    /// The response came in an event, and goes on in one.
+    fn on_response_event(&mut self, call: CallId, event: &Event) {
+        let Some(known) = self.calls.get_mut(&call) else { return };
+        let Some(reading) = &mut known.reading else { return };
+        reading.settled = true;
+        let (purpose, mut facts) = (known.errand.purpose.clone(), reading.facts.clone());
+        facts.event = Some(event.clone());
+        let response = Bytes::from(event.data.clone().unwrap_or_default());
+        self.on_answered(call, purpose, facts, Answered::Response(response));
+    }
+
+    /// Something else came before the response, such as progress.
+    fn pass_event(&mut self, call: CallId, exchange: ExchangeId, event: &Event) {
+        if !self.exchanges.get(&exchange).is_some_and(|known| known.begun) {
+            let edits = self.edits_of_begun(call);
+            self.begin_answer(exchange, AnswerHead::OfCall { call, edits });
+        }
+        self.answer_chunk(exchange, event.raw.clone());
+    }
+
+    /// The header edits of an answer that begins before its response is there. A hello must name its session
+    /// by then.
+    fn edits_of_begun(&mut self, call: CallId) -> Vec<HeaderEdit> {
+        let Some(known) = self.calls.get(&call) else { return Vec::new() };
+        let Some(facts) = known.reading.as_ref().map(|reading| reading.facts.clone()) else {
+            return Vec::new();
+        };
+        let mut edits = facts.edits;
+        if matches!(known.errand.purpose, Purpose::Greet(_)) {
+            let id = facts.session.unwrap_or_else(|| self.own_session_id());
+            edits.push(HeaderEdit::Set(Header::new(SESSION_ID, id.clone())));
+            if let Some(reading) = self.calls.get_mut(&call).and_then(|known| known.reading.as_mut()) {
+                reading.facts.told_session = Some(id);
+            }
+        }
+        edits
     }
 
     pub(crate) fn on_relay_end(&mut self, call: CallId) {

@@ -12,7 +12,7 @@ impl Proxy {
     /// Sends an errand, at once or as soon as its session is open (B-3.4).
     pub(crate) fn send(&mut self, errand: Errand) {
         let route = match &errand.session {
-            Some(session) => self.sessions.route(session, self.now),
+            Some(session) => self.sessions.route(session),
             None => Route::AsItIs,
         };
         match route {

@@ -113,9 +113,12 @@ impl Event {
         (!id.is_empty() && id.bytes().all(|byte| (0x20..0x7f).contains(&byte))).then_some(id)
     }
 
-    /// The event with other data; its other fields, such as `id`, stay as they were.
+    /// The event with this data; its other fields, such as `id`, stay as they were.
     #[must_use]
     pub fn with_data(&self, data: &str) -> Bytes {
+        if self.data.as_deref() == Some(data) {
+            return self.raw.clone();
+        }
         let text = core::str::from_utf8(&self.raw).unwrap_or_default();
         let mut out = String::with_capacity(text.len() + data.len());
         for line in text.split_inclusive(['\n', '\r']) {

@@ -55,13 +55,13 @@ impl Proxy {
             narrow(response.result?, &Rules::new(&self.config, &self.context)).map(|n| (n, response))
         });
         let Some((narrowed, response)) = narrowed else {
-            return self.respond_as(exchange, call, facts.edits, body.clone());
+            return self.respond_as(exchange, call, facts, body.clone());
         };
         self.relay.speaks(viewer.era());
         let page = page_of(&body, cursor.clone(), &narrowed, &Rules::new(&self.config, &self.context));
         self.saw(viewer.clone(), cursor.as_deref(), page.next.as_deref(), page.tools.iter());
         let answer = Bytes::from(response.with_result(&narrowed.result));
-        self.respond_as(exchange, call, facts.edits, answer);
+        self.respond_as(exchange, call, facts, answer);
         self.take_page(viewer.era(), page);
         self.tell_changes();
     }

@@ -91,17 +91,22 @@ impl Proxy {
             self.respond_error(exchange, code::INVALID_PARAMS, &message, Some(delivered(Sent::No)));
             return true;
         }
+        let is_dead = in_lane.is_none() && place.is_some_and(|place| self.outbox.is_dead(place));
+        if is_dead && self.lane.is_busy() {
+            return false;
+        }
         self.observe(Observation::WriteDeduplicated { key: keyed.key.clone() });
         let Some(asker) = self.asker(exchange) else { return true };
-        if let Some(live) = self.lane.find_mut(&keyed.key) {
-            live.askers.push(asker);
-        } else if let Some(place) = place {
-            self.ask_for_receipt(place, asker);
+        match self.lane.find_mut(&keyed.key) {
+            Some(live) => live.askers.push(asker),
+            None => self.ask_for_receipt(&keyed.key, asker),
         }
         true
     }
 
-    fn ask_for_receipt(&mut self, place: super::Place, asker: Asker) {
+    /// Somebody asks again for a write that is in the outbox; a dead letter is queued again (B-5.7).
+    pub(super) fn ask_for_receipt(&mut self, key: &str, asker: Asker) {
+        let Some(place) = self.outbox.place_of(key) else { return };
         let Some(entry) = self.outbox.entries.get_mut(&place) else { return };
         match entry.state {
             WriteState::Dead => self.queue_again(place, Some(asker)),

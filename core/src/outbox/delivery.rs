@@ -66,8 +66,8 @@ impl Proxy {
 
     /// Delivers the oldest write, unless one is under way or it has to wait.
     pub(crate) fn deliver_next(&mut self) {
-        let must_wait = self.outbox.courier.carries.is_some() || self.timers.is_set(Why::Delivery);
-        if must_wait || self.draining {
+        let is_busy = self.outbox.courier.carries.is_some() || self.lane.is_flying();
+        if is_busy || self.timers.is_set(Why::Delivery) || self.draining {
             return;
         }
         let Some(place) = self.outbox.head() else { return };
@@ -101,6 +101,16 @@ impl Proxy {
             Verdict::Again(reason) => self.on_delivery_failed(place, &reason, facts.retry_after),
             Verdict::Dead(reason, answer) => self.on_delivery_rejected(place, &reason, answer),
             Verdict::Unauthorized => self.on_delivery_unauthorized(place, facts.status),
+        }
+    }
+
+    /// The relay answered, but not with the session that the write belongs to: what it said counts as it
+    /// would of the write (B-5.8).
+    pub(crate) fn on_delivery_unopened(&mut self, place: Place, facts: &Facts, reason: &str) {
+        match facts.status {
+            401 | 403 => self.on_delivery_unauthorized(place, facts.status),
+            status if is_passing(status) => self.on_delivery_failed(place, reason, facts.retry_after),
+            _ => self.on_delivery_rejected(place, reason, None),
         }
     }
 
@@ -178,11 +188,16 @@ fn errand_of(place: Place, write: &Write) -> Errand {
     errand.in_session(write.session.clone())
 }
 
+/// The statuses that say nothing of the write itself (B-5.8).
+fn is_passing(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429 | 500..)
+}
+
 /// What an answer means for the write (B-5.8).
 fn verdict(status: u16, answered: &Answered) -> Verdict {
     match status {
         401 | 403 => return Verdict::Unauthorized,
-        408 | 425 | 429 | 500.. => {
+        status if is_passing(status) => {
             return Verdict::Again(format!("the relay answered with HTTP status {status}"));
         }
         _ => {}

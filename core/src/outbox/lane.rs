@@ -60,6 +60,16 @@ impl Lane {
         flight.chain(&mut self.waiting).find(|live| live.write.key == key && live.cannot_queue.is_none())
     }
 
+    /// Whether a live write is before the relay. Nothing is delivered meanwhile: it comes first (B-5.5).
+    pub(super) fn is_flying(&self) -> bool {
+        self.flight.is_some()
+    }
+
+    /// Whether any live write comes before one that is made now.
+    pub(super) fn is_busy(&self) -> bool {
+        self.flight.is_some() || !self.waiting.is_empty()
+    }
+
     /// The id that the write in flight was sent under.
     pub(crate) fn flight_id(&self) -> Option<Id> {
         self.flight.as_ref().map(|flight| flight.id.clone())
@@ -112,23 +122,25 @@ impl Live {
 impl Proxy {
     /// Takes a write: behind a backlog it is queued, behind another write it waits, else it is sent (B-5.5).
     pub(super) fn enter_lane(&mut self, live: Live) {
-        if self.outbox.has_backlog() {
-            return self.queue(live, &behind_backlog());
-        }
         self.lane.waiting.push_back(live);
         self.send_next_write();
     }
 
     /// Sends the next live write, unless one is in flight. Once there is a backlog, all go behind it.
     pub(crate) fn send_next_write(&mut self) {
-        while self.outbox.has_backlog() {
-            let Some(live) = self.lane.waiting.pop_front() else { return };
-            self.queue(live, &behind_backlog());
-        }
-        if self.lane.flight.is_some() {
+        if self.lane.is_flying() {
             return;
         }
-        let Some(live) = self.lane.waiting.pop_front() else { return };
+        while let Some(live) = self.lane.waiting.pop_front() {
+            if !self.outbox.has_backlog() && self.outbox.place_of(&live.write.key).is_none() {
+                return self.fly(live);
+            }
+            self.queue(live, &behind_backlog());
+        }
+        self.deliver_next();
+    }
+
+    fn fly(&mut self, live: Live) {
         let Some(asker) = live.askers.first().cloned() else { return };
         let query = live.write.query.clone();
         let mut errand = Errand::of_exchange(Purpose::Write, asker.exchange, query);
@@ -154,7 +166,7 @@ impl Proxy {
                     continue;
                 }
             };
-            self.respond_as(asker.exchange, call, facts.edits.clone(), body);
+            self.respond_as(asker.exchange, call, facts.clone(), body);
         }
         self.send_next_write();
     }

@@ -54,6 +54,11 @@ impl Outbox {
         self.entries.values().any(|entry| entry.state == WriteState::Queued)
     }
 
+    /// Whether a write lies among the dead letters.
+    fn is_dead(&self, place: Place) -> bool {
+        self.entries.get(&place).is_some_and(|entry| entry.state == WriteState::Dead)
+    }
+
     /// The write that is delivered next.
     fn head(&self) -> Option<Place> {
         let queued = self.entries.iter().find(|(_, entry)| entry.state == WriteState::Queued);

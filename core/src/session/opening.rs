@@ -17,15 +17,15 @@ use crate::record::Change;
 const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 
 impl Proxy {
-    /// The relay greeted the agent, under this session id or none. Gives the id that the agent will hold:
-    /// SDKs open their event stream only when there is one (B-11).
+    /// The relay greeted the agent, under this session id or none. Gives the id that the agent will hold,
+    /// unless it was told one already: SDKs open their event stream only when there is one (B-11).
     pub(crate) fn begin_session(
         &mut self,
         exchange: ExchangeId,
         relay_id: Option<String>,
-        _result: &str,
+        told: Option<String>,
     ) -> String {
-        let id = relay_id.clone().unwrap_or_else(|| self.own_session_id());
+        let id = told.or_else(|| relay_id.clone()).unwrap_or_else(|| self.own_session_id());
         self.add_session(id.clone(), exchange, State::Open(relay_id), false);
         id
     }
@@ -38,7 +38,7 @@ impl Proxy {
         id
     }
 
-    fn own_session_id(&mut self) -> String {
+    pub(crate) fn own_session_id(&mut self) -> String {
         format!("{OWN_PREFIX}{}", self.random.uuid())
     }
 
@@ -78,7 +78,7 @@ impl Proxy {
         let Some(result) = response.as_ref().and_then(|response| response.result) else {
             let said = response.and_then(|response| response.error_message());
             let said = said.unwrap_or_else(|| format!("HTTP status {}", facts.status));
-            return self.on_session_rejected(id, facts.status, &said);
+            return self.on_session_rejected(id, &facts, &said);
         };
         let version = Object::parse(result).and_then(|result| result.string("protocolVersion"));
         let version = version.map_or_else(|| LATEST_LEGACY.into(), String::from);
@@ -121,16 +121,13 @@ impl Proxy {
     }
 
     /// The relay refused to open the session: those who wait are told what it said.
-    fn on_session_rejected(&mut self, id: &str, status: u16, said: &str) {
+    fn on_session_rejected(&mut self, id: &str, facts: &Facts, said: &str) {
         let reason = format!("the relay refused to open the session: {said}");
         self.observe(Observation::SessionFailed { reason: reason.clone() });
         let words = Words { code: code::INTERNAL_ERROR, message: reason, data: None };
         for purpose in self.sessions.give_up(id) {
             match purpose {
-                Purpose::Deliver(place) if status >= 500 => {
-                    self.on_delivery_failed(place, &words.message, None)
-                }
-                Purpose::Deliver(place) => self.on_delivery_rejected(place, &words.message, None),
+                Purpose::Deliver(place) => self.on_delivery_unopened(place, facts, &words.message),
                 purpose => self.refused(purpose, &words),
             }
         }

@@ -11,11 +11,11 @@ use crate::settings::HttpLimits;
 const HOUR: Duration = Duration::from_secs(3600);
 const TIMES: RangeInclusive<Duration> = Duration::from_millis(10)..=HOUR;
 const COUNTS: RangeInclusive<usize> = 1..=65_536;
-const BODY_BYTES: RangeInclusive<usize> = 256..=1 << 30;
+const BODY_BYTES: RangeInclusive<usize> = 1..=1 << 30;
 /// The HTTP library does not go below 8 KiB.
 const HEADER_BYTES: RangeInclusive<usize> = 8192..=1 << 20;
 const OUTBOX_ENTRIES: RangeInclusive<usize> = 1..=10_000_000;
-const OUTBOX_BYTES: RangeInclusive<usize> = 1024..=1 << 40;
+const OUTBOX_BYTES: RangeInclusive<usize> = 1..=1 << 40;
 
 /// Bounds of the agent's HTTP.
 pub(super) fn http(layers: &Layers<'_>) -> Result<HttpLimits, ConfigError> {

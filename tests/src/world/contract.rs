@@ -1,0 +1,169 @@
+//! Doing the machine's actions, and the contract that they keep (see `core/src/action.rs`): exactly one last
+//! action for each exchange, none for what is unknown, exactly one decision for each head of an answer.
+
+use bytes::Bytes;
+use relay_mcp_core::headers::{Header, HeaderEdit, crosses_to_agent, crosses_to_relay};
+use relay_mcp_core::{
+    Action, AnswerHead, CallBody, CallHeaders, CallId, Change, ExchangeId, Input, RelayRequest, Timestamp,
+};
+
+use super::host::{Call, CallStage, Exchange, Host, SentRequest, Stage};
+
+impl Host {
+    pub(super) fn check_input(&mut self, input: &Input) {
+        if let Input::RelayHead { call, head } = input
+            && let Some(known) = self.calls.get_mut(call)
+        {
+            known.stage = CallStage::Headed;
+            self.heads.insert(*call, head.clone());
+        }
+    }
+
+    pub(super) fn perform(&mut self, action: &Action) {
+        match action {
+            Action::Call { call, request } => self.send(*call, request),
+            Action::Splice { call, exchange, edits } => {
+                self.decide(*call, Some(CallStage::Spliced(*exchange)));
+                let head = AnswerHead::OfCall { call: *call, edits: edits.clone() };
+                let (status, headers) = self.resolve(&head);
+                self.begin(*exchange, status, headers, Stage::Spliced);
+            }
+            Action::Read { call } => self.decide(*call, Some(CallStage::Reading)),
+            Action::Cancel { call } => self.decide(*call, None),
+            Action::Answer { exchange, head, body } => {
+                let (status, headers) = self.resolve(head);
+                self.begin(*exchange, status, headers, Stage::Over);
+                self.exchanges.get_mut(exchange).unwrap().body = body.to_vec();
+            }
+            Action::AnswerHead { exchange, head } => {
+                let (status, headers) = self.resolve(head);
+                self.begin(*exchange, status, headers, Stage::Begun);
+            }
+            Action::AnswerChunk { exchange, bytes } => self.begun(*exchange).body.extend_from_slice(bytes),
+            Action::AnswerEnd { exchange } => self.begun(*exchange).stage = Stage::Over,
+            Action::Abort { exchange } => self.open_exchange(*exchange).stage = Stage::Broken,
+            Action::Persist { ticket, changes } => {
+                assert!(self.last_ticket < Some(*ticket), "tickets go up");
+                self.last_ticket = Some(*ticket);
+                changes.iter().for_each(check_change);
+                self.disk.take(*ticket, changes.clone());
+            }
+            Action::Reply { command, reply } => {
+                let known = self.replies.get_mut(command).expect("a reply to a command");
+                assert!(known.replace(reply.clone()).is_none(), "one reply for each command");
+            }
+            Action::Observe(observation) => self.observed.push(observation.clone()),
+        }
+    }
+
+    /// What must hold when all actions of a step are done.
+    pub(super) fn check_step(&mut self, input: &Input, actions: &[Action]) {
+        if let Input::RelayHead { call, .. } = input
+            && self.heads.contains_key(call)
+        {
+            let decides = |action: &&Action| matches!(action, Action::Splice { call: c, .. } | Action::Read { call: c } | Action::Cancel { call: c } if c == call);
+            assert_eq!(actions.iter().filter(decides).count(), 1, "one decision for each head");
+        }
+        if let Input::RelayEnd { call } | Input::RelayFailed { call, .. } = input {
+            self.calls.remove(call);
+        }
+        let open = &self.calls;
+        self.heads.retain(|call, _| open.contains_key(call));
+        let wakeup = self.proxy.next_wakeup();
+        assert!(wakeup.is_none_or(|wakeup| wakeup.at > Timestamp(self.now)), "no wakeup is overdue");
+    }
+
+    fn send(&mut self, call: CallId, request: &RelayRequest) {
+        assert!(call > self.last_call, "calls have names of their own");
+        self.last_call = call;
+        let mut headers: Vec<Header> = match &request.headers {
+            CallHeaders::OfExchange(exchange) => {
+                let of = &self.kept(*exchange).request.headers;
+                of.iter().filter(|header| crosses_to_relay(&header.name)).cloned().collect()
+            }
+            CallHeaders::Own(headers) => headers.clone(),
+        };
+        edit(&mut headers, &request.edits);
+        let body = match &request.body {
+            CallBody::Empty => Bytes::new(),
+            CallBody::OfExchange(exchange) => self.kept(*exchange).request.body.clone(),
+            CallBody::Bytes(bytes) => bytes.clone(),
+        };
+        let (method, query) = (request.method, request.query.clone());
+        let request = SentRequest { method, query, headers, body, token: self.token };
+        self.calls.insert(call, Call { request, stage: CallStage::Sent });
+    }
+
+    /// An exchange whose request the host still keeps: it had no last action yet.
+    fn kept(&self, exchange: ExchangeId) -> &Exchange {
+        let known = self.exchanges.get(&exchange).expect("a call of a known exchange");
+        assert!(known.is_open(), "a call refers to {exchange:?}, which is over");
+        known
+    }
+
+    fn decide(&mut self, call: CallId, stage: Option<CallStage>) {
+        let known = self.calls.get_mut(&call).expect("a decision about a known call");
+        match stage {
+            Some(stage) => {
+                assert_eq!(known.stage, CallStage::Headed, "a decision about an answer that has just begun");
+                known.stage = stage;
+            }
+            None => {
+                assert!(!matches!(known.stage, CallStage::Spliced(_)), "a spliced call is the host's");
+                self.calls.remove(&call);
+            }
+        }
+    }
+
+    fn resolve(&self, head: &AnswerHead) -> (u16, Vec<Header>) {
+        match head {
+            AnswerHead::Own { status, headers } => (*status, headers.clone()),
+            AnswerHead::OfCall { call, edits } => {
+                let head = self.heads.get(call).expect("an answer under the head of a call that has one");
+                let crosses = |header: &&Header| crosses_to_agent(&header.name);
+                let mut headers = head.headers.iter().filter(crosses).cloned().collect();
+                edit(&mut headers, edits);
+                (head.status, headers)
+            }
+        }
+    }
+
+    fn begin(&mut self, exchange: ExchangeId, status: u16, headers: Vec<Header>, stage: Stage) {
+        let known = self.open_exchange(exchange);
+        assert!(!known.is_gone, "nobody is there to be answered: {exchange:?}");
+        assert_eq!(known.stage, Stage::Waiting, "an answer begins once: {exchange:?}");
+        (known.status, known.headers, known.stage) = (status, headers, stage);
+    }
+
+    fn begun(&mut self, exchange: ExchangeId) -> &mut Exchange {
+        let known = self.open_exchange(exchange);
+        assert!(!known.is_gone, "nobody is there to be answered: {exchange:?}");
+        assert_eq!(known.stage, Stage::Begun, "a piece of an answer that has begun: {exchange:?}");
+        known
+    }
+
+    fn open_exchange(&mut self, exchange: ExchangeId) -> &mut Exchange {
+        let known = self.exchanges.get_mut(&exchange).expect("an action for a known exchange");
+        assert!(known.is_open(), "one last action for each exchange: {exchange:?}");
+        known
+    }
+}
+
+fn edit(headers: &mut Vec<Header>, edits: &[HeaderEdit]) {
+    for edit in edits {
+        match edit {
+            HeaderEdit::Set(header) => {
+                headers.retain(|known| known.name != header.name);
+                headers.push(header.clone());
+            }
+            HeaderEdit::Remove(name) => headers.retain(|known| known.name != *name),
+        }
+    }
+}
+
+fn check_change(change: &Change) {
+    if let Change::Put(record) = change {
+        let value: Result<serde_json::Value, _> = serde_json::from_slice(&record.value);
+        assert!(value.is_ok(), "records are JSON: {record:?}");
+    }
+}

@@ -1,0 +1,74 @@
+//! A disk in memory: what is durable, and what was handed in and is not yet.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use relay_mcp_core::{Change, Record, RecordKey, RecordKind, Ticket};
+
+#[derive(Clone, Debug, Default)]
+pub struct Disk {
+    durable: BTreeMap<RecordKey, Bytes>,
+    pending: VecDeque<(Ticket, Vec<Change>)>,
+}
+
+impl Disk {
+    pub fn take(&mut self, ticket: Ticket, changes: Vec<Change>) {
+        self.pending.push_back((ticket, changes));
+    }
+
+    /// How many batches wait to be stored.
+    pub fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Makes the oldest `count` batches durable; the last ticket of them is to be acknowledged.
+    pub fn store(&mut self, count: usize) -> Option<Ticket> {
+        let mut last = None;
+        for _ in 0..count {
+            let Some((ticket, changes)) = self.pending.pop_front() else { break };
+            changes.into_iter().for_each(|change| self.apply(change));
+            last = Some(ticket);
+        }
+        last
+    }
+
+    /// Loses the oldest `count` batches; the last ticket of them is to be reported.
+    pub fn lose(&mut self, count: usize) -> Option<Ticket> {
+        let lost: Vec<_> = self.pending.drain(..count.min(self.pending.len())).collect();
+        lost.last().map(|(ticket, _)| *ticket)
+    }
+
+    /// Loses its power: the oldest `kept` batches had made it, the others are gone.
+    pub fn crash(&mut self, kept: usize) {
+        self.store(kept);
+        self.pending.clear();
+    }
+
+    pub fn records(&self) -> Vec<Record> {
+        let records = self.durable.iter();
+        records.map(|(key, value)| Record { key: key.clone(), value: value.clone() }).collect()
+    }
+
+    pub fn count(&self, kind: RecordKind) -> usize {
+        self.durable.keys().filter(|key| key.kind == kind).count()
+    }
+
+    /// Whether a write with this key is durable in this state.
+    pub fn has_write(&self, key: &str, state: &str) -> bool {
+        self.durable.iter().filter(|(name, _)| name.kind == RecordKind::Write).any(|(_, value)| {
+            let value: serde_json::Value = serde_json::from_slice(value).unwrap();
+            value["key"] == key && value["state"] == state
+        })
+    }
+
+    fn apply(&mut self, change: Change) {
+        match change {
+            Change::Put(record) => {
+                self.durable.insert(record.key, record.value);
+            }
+            Change::Remove(key) => {
+                self.durable.remove(&key);
+            }
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Short words for tests that drive the machine by hand.
+
+use relay_mcp_core::headers;
+use relay_mcp_core::{CallId, Command, ExchangeId, OutboxStatus, Reply, Sent, Status, WriteState};
+use serde_json::{Value, json};
+
+use super::host::{CallStage, Exchange, Host, SentRequest, Stage};
+use super::messages;
+
+impl Host {
+    /// The one call whose answer has not begun.
+    pub fn call(&self) -> CallId {
+        let open = self.unanswered();
+        assert_eq!(open.len(), 1, "one call is under way, not {open:?}");
+        open[0]
+    }
+
+    /// The calls whose answer has not begun, oldest first.
+    pub fn unanswered(&self) -> Vec<CallId> {
+        let calls = self.calls.iter().filter(|(_, call)| call.stage == CallStage::Sent);
+        calls.map(|(call, _)| *call).collect()
+    }
+
+    /// What the one call says.
+    pub fn sent(&self) -> SentRequest {
+        self.calls[&self.call()].request.clone()
+    }
+
+    /// The relay answers the one call with a JSON body.
+    pub fn relay_says(&mut self, status: u16, body: &Value) {
+        self.relay_says_with(status, &[], &body.to_string());
+    }
+
+    /// The relay answers the one call, with headers.
+    pub fn relay_says_with(&mut self, status: u16, more: &[(&str, &str)], body: &str) {
+        let call = self.call();
+        self.answer_call(call, status, more, body);
+    }
+
+    pub fn answer_call(&mut self, call: CallId, status: u16, more: &[(&str, &str)], body: &str) {
+        let mut headers = vec![("content-type", "application/json")];
+        if more.iter().any(|(name, _)| *name == "content-type") {
+            headers.clear();
+        }
+        headers.extend(more);
+        if self.head(call, status, &headers) {
+            self.chunk(call, body.as_bytes());
+            self.end(call);
+        }
+    }
+
+    /// The relay answers the one call with this result, under the id that it was asked with.
+    pub fn relay_results(&mut self, result: &Value) {
+        let id = self.sent().json()["id"].clone();
+        self.relay_says(200, &json!({ "jsonrpc": "2.0", "id": id, "result": result }));
+    }
+
+    /// The one call finds nobody.
+    pub fn relay_is_away(&mut self) {
+        let call = self.call();
+        self.fail(call, Sent::No, "connection refused");
+    }
+
+    /// The one call was sent, and nothing came back.
+    pub fn relay_is_lost(&mut self) {
+        let call = self.call();
+        self.fail(call, Sent::Unknown, "connection reset");
+    }
+
+    /// All that was handed to the disk becomes durable.
+    pub fn store_all(&mut self) {
+        while self.disk.pending() > 0 {
+            self.store(usize::MAX);
+        }
+    }
+
+    /// Lets time pass, waking up whenever the machine wants to.
+    pub fn pass(&mut self, millis: u64) {
+        let until = self.now + millis;
+        while let Some(at) = self.wakeup().filter(|at| *at <= until) {
+            self.now = at;
+            self.tick();
+        }
+        self.now = until;
+        self.tick();
+    }
+
+    /// Goes on to the next thing that the machine waits for.
+    pub fn pass_to_wakeup(&mut self) {
+        self.now = self.wakeup().expect("the machine waits for something");
+        self.tick();
+    }
+
+    /// The answer that an exchange got whole.
+    pub fn answer(&self, exchange: ExchangeId) -> &Exchange {
+        let known = &self.exchanges[&exchange];
+        assert_eq!(known.stage, Stage::Over, "answered");
+        known
+    }
+
+    /// The JSON of that answer, out of its event where it came as a stream.
+    pub fn json(&self, exchange: ExchangeId) -> Value {
+        self.answer(exchange).json()
+    }
+
+    pub fn is_waiting(&self, exchange: ExchangeId) -> bool {
+        self.exchanges[&exchange].is_open()
+    }
+
+    /// Whether an exchange got a receipt.
+    pub fn is_queued(&self, exchange: ExchangeId) -> bool {
+        self.json(exchange)["result"]["structuredContent"]["queued"] == true
+    }
+
+    pub fn reply(&mut self, request: Command) -> Reply {
+        let command = self.command(request);
+        self.store_all();
+        self.replies[&command].clone().expect("an answered command")
+    }
+
+    pub fn status(&mut self) -> Status {
+        match self.reply(Command::Status) {
+            Reply::Status(status) => status,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub fn outbox(&mut self) -> OutboxStatus {
+        self.status().outbox
+    }
+
+    /// Key and state of every write in the outbox.
+    pub fn writes(&mut self) -> Vec<(String, WriteState)> {
+        match self.reply(Command::ListOutbox) {
+            Reply::Outbox(writes) => writes.into_iter().map(|write| (write.key, write.state)).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Greets the relay as a legacy agent does; gives the session.
+    pub fn greeted(&mut self, relay_session: Option<&str>) -> String {
+        let hello = self.request(messages::initialize(0));
+        let id = self.sent().json()["id"].clone();
+        let result = json!({ "protocolVersion": "2025-06-18", "capabilities": {},
+            "serverInfo": { "name": "relay", "version": "1" } });
+        let body = json!({ "jsonrpc": "2.0", "id": id, "result": result }).to_string();
+        let session: Vec<_> = relay_session.map(|session| ("mcp-session-id", session)).into_iter().collect();
+        self.relay_says_with(200, &session, &body);
+        self.store_all();
+        self.answer(hello).session()
+    }
+
+    /// Lists the relay's menu, which is this, as a legacy agent does.
+    pub fn listed(&mut self, session: Option<&str>, tools: &Value) -> ExchangeId {
+        let list = messages::in_session(messages::legacy(9, "tools/list", &json!({})), session);
+        let list = self.request(list);
+        self.relay_results(&json!({ "tools": tools }));
+        self.store_all();
+        list
+    }
+
+    /// A write that was accepted while the relay was away.
+    pub fn queued(&mut self, key: &str) -> ExchangeId {
+        let write = self.request(messages::keyed_write(1, key, key));
+        self.store_all();
+        if self.is_waiting(write) {
+            self.relay_is_away();
+            self.store_all();
+        }
+        assert!(self.is_queued(write));
+        write
+    }
+}
+
+impl Exchange {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        headers::value(&self.headers, name)
+    }
+
+    pub fn session(&self) -> String {
+        self.header("mcp-session-id").expect("a session").into()
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).unwrap()
+    }
+
+    /// The JSON of the body, or of its last event where it is a stream.
+    pub fn json(&self) -> Value {
+        let text = self.text();
+        if self.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream")) {
+            let data = text.lines().filter_map(|line| line.strip_prefix("data: ")).next_back();
+            return serde_json::from_str(data.expect("an event")).expect("an event of JSON");
+        }
+        serde_json::from_str(&text).unwrap_or_else(|_| panic!("a body of JSON, not {text:?}"))
+    }
+}

@@ -1,0 +1,290 @@
+//! A host in memory: does what the machine says, in order, and decides nothing.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use relay_mcp_core::headers::{self, Header};
+use relay_mcp_core::{
+    Action, AgentRequest, CallId, Command, CommandId, Config, ExchangeId, Input, Method, Observation, Proxy,
+    Record, RelayHead, Reply, Timestamp,
+};
+
+use super::Disk;
+
+/// When every world begins.
+const BEGIN: u64 = 1_000_000;
+
+pub struct Host {
+    pub proxy: Proxy,
+    pub now: u64,
+    pub disk: Disk,
+    /// The runner's token at this moment, as a number.
+    pub token: u32,
+    pub exchanges: BTreeMap<ExchangeId, Exchange>,
+    /// The calls under way.
+    pub calls: BTreeMap<CallId, Call>,
+    /// The heads of the answers that were read, for those who answer under them.
+    pub(super) heads: BTreeMap<CallId, RelayHead>,
+    pub replies: BTreeMap<CommandId, Option<Reply>>,
+    pub observed: Vec<Observation>,
+    pub history: Vec<Step>,
+    pub(super) last_call: CallId,
+    pub(super) last_ticket: Option<relay_mcp_core::Ticket>,
+    last_exchange: u64,
+    last_command: u64,
+    opened: Opened,
+}
+
+/// One step of the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    pub now: Timestamp,
+    pub input: Input,
+    pub actions: Vec<Action>,
+}
+
+/// What the machine was opened with.
+struct Opened {
+    config: Config,
+    seed: [u8; 32],
+    now: Timestamp,
+    records: Vec<Record>,
+}
+
+/// A request of the agent and what it got.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    pub request: AgentRequest,
+    pub stage: Stage,
+    pub is_gone: bool,
+    pub status: u16,
+    pub headers: Vec<Header>,
+    pub body: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Waiting,
+    Begun,
+    /// The relay's answer flows straight to the agent.
+    Spliced,
+    Over,
+    Broken,
+}
+
+/// A call under way.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub request: SentRequest,
+    pub stage: CallStage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallStage {
+    Sent,
+    /// Its head came in this step.
+    Headed,
+    Reading,
+    Spliced(ExchangeId),
+}
+
+/// A request to the relay as it leaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentRequest {
+    pub method: Method,
+    pub query: Option<String>,
+    pub headers: Vec<Header>,
+    pub body: Bytes,
+    pub token: u32,
+}
+
+impl SentRequest {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        headers::value(&self.headers, name)
+    }
+
+    /// The body; null where it is no JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    pub fn rpc_method(&self) -> String {
+        self.json()["method"].as_str().unwrap_or_default().into()
+    }
+}
+
+impl Exchange {
+    pub fn is_open(&self) -> bool {
+        matches!(self.stage, Stage::Waiting | Stage::Begun)
+    }
+}
+
+impl Host {
+    pub fn new(config: Config) -> Self {
+        Self::open(config, [7; 32], BEGIN, Disk::default())
+    }
+
+    pub fn open(config: Config, seed: [u8; 32], now: u64, disk: Disk) -> Self {
+        let opened = Opened { config, seed, now: Timestamp(now), records: disk.records() };
+        let proxy = Proxy::open(opened.config.clone(), seed, opened.now, opened.records.clone()).unwrap();
+        Self {
+            proxy,
+            now,
+            disk,
+            token: 1,
+            exchanges: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            heads: BTreeMap::new(),
+            replies: BTreeMap::new(),
+            observed: Vec::new(),
+            history: Vec::new(),
+            last_call: CallId(0),
+            last_ticket: None,
+            last_exchange: 0,
+            last_command: 0,
+            opened,
+        }
+    }
+
+    /// Dies and is started again. The oldest `kept` batches that were not acknowledged had made it to disk.
+    /// The exchanges that were open are broken off.
+    pub fn crash(&mut self, kept: usize) {
+        self.disk.crash(kept);
+        let mut seed = self.opened.seed;
+        seed[0] = seed[0].wrapping_add(1);
+        let mut next = Self::open(self.opened.config.clone(), seed, self.now, self.disk.clone());
+        next.token = self.token;
+        next.last_exchange = self.last_exchange;
+        next.last_command = self.last_command;
+        next.exchanges = std::mem::take(&mut self.exchanges);
+        for exchange in next.exchanges.values_mut().filter(|known| known.stage != Stage::Over) {
+            exchange.stage = Stage::Broken;
+        }
+        *self = next;
+        self.tick();
+    }
+
+    /// Steps the machine, does what it says, and checks the contract.
+    pub fn step(&mut self, input: Input) -> Vec<Action> {
+        self.check_input(&input);
+        let now = Timestamp(self.now);
+        let actions = self.proxy.step(now, input.clone());
+        self.history.push(Step { now, input: input.clone(), actions: actions.clone() });
+        for action in &actions {
+            self.perform(action);
+        }
+        self.check_step(&input, &actions);
+        actions
+    }
+
+    /// Runs all of this life's inputs through a second machine: the actions must be the same (B-9.7).
+    pub fn check_determinism(&self) {
+        let Opened { config, seed, now, records } = &self.opened;
+        let mut again = Proxy::open(config.clone(), *seed, *now, records.clone()).unwrap();
+        for step in &self.history {
+            let actions = again.step(step.now, step.input.clone());
+            assert_eq!(format!("{actions:?}"), format!("{:?}", step.actions), "B-9.7: {:?}", step.input);
+        }
+    }
+
+    pub fn tick(&mut self) -> Vec<Action> {
+        self.step(Input::Tick)
+    }
+
+    pub fn wakeup(&self) -> Option<u64> {
+        self.proxy.next_wakeup().map(|wakeup| wakeup.at.0)
+    }
+
+    pub fn request(&mut self, request: AgentRequest) -> ExchangeId {
+        self.last_exchange += 1;
+        let exchange = ExchangeId(self.last_exchange);
+        let known = Exchange {
+            request: request.clone(),
+            stage: Stage::Waiting,
+            is_gone: false,
+            status: 0,
+            headers: Vec::new(),
+            body: Vec::new(),
+        };
+        self.exchanges.insert(exchange, known);
+        self.step(Input::Request { exchange, request });
+        exchange
+    }
+
+    /// The agent goes away, unless its answer has been handed over already.
+    pub fn leave(&mut self, exchange: ExchangeId) {
+        let Some(known) = self.exchanges.get_mut(&exchange) else { return };
+        known.is_gone = true;
+        if known.is_open() {
+            self.step(Input::AgentGone { exchange });
+        }
+    }
+
+    pub fn command(&mut self, request: Command) -> CommandId {
+        self.last_command += 1;
+        let command = CommandId(self.last_command);
+        self.replies.insert(command, None);
+        self.step(Input::Command { command, request });
+        command
+    }
+
+    /// The relay begins to answer, unless the call was cancelled. Whether it goes on to be read or spliced.
+    pub fn head(&mut self, call: CallId, status: u16, response_headers: &[(&str, &str)]) -> bool {
+        let Some(known) = self.calls.get(&call) else { return false };
+        let token_changed = matches!(status, 401 | 403) && known.request.token != self.token;
+        let headers = response_headers.iter().map(|(name, value)| Header::new(name, *value)).collect();
+        let head = RelayHead { status, headers, token_changed };
+        self.step(Input::RelayHead { call, head });
+        self.calls.contains_key(&call)
+    }
+
+    /// A piece of the relay's answer, for whoever reads it.
+    pub fn chunk(&mut self, call: CallId, bytes: &[u8]) {
+        match self.calls.get(&call).map(|call| call.stage) {
+            Some(CallStage::Reading) => {
+                self.step(Input::RelayChunk { call, bytes: Bytes::copy_from_slice(bytes) });
+            }
+            Some(CallStage::Spliced(exchange)) => {
+                self.exchanges.get_mut(&exchange).unwrap().body.extend_from_slice(bytes);
+            }
+            Some(CallStage::Sent | CallStage::Headed) => panic!("a body before the head"),
+            None => {}
+        }
+    }
+
+    /// The relay's answer is complete.
+    pub fn end(&mut self, call: CallId) {
+        if self.calls.contains_key(&call) {
+            self.finish_splice(call, Stage::Over);
+            self.step(Input::RelayEnd { call });
+        }
+    }
+
+    pub fn fail(&mut self, call: CallId, sent: relay_mcp_core::Sent, reason: &str) {
+        if self.calls.contains_key(&call) {
+            self.finish_splice(call, Stage::Broken);
+            let failure = relay_mcp_core::RelayFailure { sent, reason: reason.into() };
+            self.step(Input::RelayFailed { call, failure });
+        }
+    }
+
+    /// The oldest batches become durable, and the machine is told.
+    pub fn store(&mut self, count: usize) {
+        if let Some(through) = self.disk.store(count) {
+            self.step(Input::Durable { through });
+        }
+    }
+
+    /// The oldest batches are lost, and the machine is told.
+    pub fn lose(&mut self, count: usize) {
+        if let Some(through) = self.disk.lose(count) {
+            self.step(Input::StoreFailed { through, reason: "disk full".into() });
+        }
+    }
+
+    fn finish_splice(&mut self, call: CallId, stage: Stage) {
+        if let Some(CallStage::Spliced(exchange)) = self.calls.get(&call).map(|call| call.stage) {
+            self.exchanges.get_mut(&exchange).unwrap().stage = stage;
+        }
+    }
+}

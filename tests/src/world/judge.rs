@@ -1,0 +1,235 @@
+//! What must hold of every run (BEHAVIOUR section 9), judged from outside.
+
+use std::collections::BTreeMap;
+
+use relay_mcp_core::{ExchangeId, RecordKind};
+use serde_json::Value;
+
+use super::Disk;
+use super::host::{Exchange, Host, SentRequest, Stage};
+use super::relay::{Relay, Response};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    Hello,
+    List,
+    Write(u64),
+    Stream,
+    Other,
+}
+
+/// A legacy agent's session, if it has one; nothing for the modern agents, which share one view.
+pub(super) type Viewer = Option<Option<String>>;
+
+#[derive(Clone, Debug)]
+struct Question {
+    agent: usize,
+    asked: Asked,
+    viewer: Viewer,
+    /// How often a stream was told of a change.
+    told: usize,
+}
+
+/// A write as its agent made it, and what became of it.
+#[derive(Clone, Debug)]
+pub struct Write {
+    pub agent: usize,
+    pub arguments: Value,
+    /// Each time that it was made.
+    pub had_session: bool,
+    /// When the agent sent it, as a count of what happened.
+    pub made: Vec<u64>,
+    /// The key in its receipt.
+    pub accepted: Option<String>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Judge {
+    pub writes: BTreeMap<u64, Write>,
+    pub is_isolated: bool,
+    pub has_crashed: bool,
+    open: BTreeMap<ExchangeId, Question>,
+    /// The relay's menu as the proxy last got it, by era: legacy, modern.
+    known: [Option<Vec<Value>>; 2],
+    seen: BTreeMap<Viewer, View>,
+}
+
+/// What a viewer saw of the menu, and what it was told of since.
+#[derive(Clone, Debug, Default)]
+struct View {
+    seen: Vec<Value>,
+    told: Option<Vec<Value>>,
+}
+
+impl Judge {
+    pub fn made(&mut self, number: u64, agent: usize, arguments: &Value, had_session: bool, at: u64) {
+        let arguments = arguments.clone();
+        let write = Write { agent, arguments, had_session, made: Vec::new(), accepted: None };
+        let write = self.writes.entry(number).or_insert(write);
+        write.had_session &= had_session;
+        write.made.push(at);
+    }
+
+    /// A write whose key is its agent's own.
+    pub fn nth_keyed(&self, which: usize) -> Option<(u64, usize)> {
+        let keyed = self.writes.iter().filter(|(_, write)| write.arguments.get("idempotencyKey").is_some());
+        let keyed: Vec<_> = keyed.map(|(number, write)| (*number, write.agent)).collect();
+        (!keyed.is_empty()).then(|| keyed[which % keyed.len()])
+    }
+
+    pub fn asked(&mut self, exchange: ExchangeId, agent: usize, asked: Asked, viewer: Viewer) {
+        if asked == Asked::Stream && self.best(0).is_some() && !self.has_crashed {
+            let seen = self.visible(0);
+            self.seen.entry(viewer.clone()).or_insert(View { seen, told: None });
+        }
+        self.open.insert(exchange, Question { agent, asked, viewer, told: 0 });
+    }
+
+    pub fn open(&self) -> impl Iterator<Item = ExchangeId> {
+        self.open.keys().copied()
+    }
+
+    pub fn kind(&self, exchange: ExchangeId) -> Asked {
+        self.open[&exchange].asked
+    }
+
+    /// A session has ended, and with it what it saw.
+    pub fn ended(&mut self, session: &str) {
+        self.seen.remove(&Some(Some(session.into())));
+    }
+
+    /// The proxy got an answer whole.
+    pub fn relayed(&mut self, request: &SentRequest, response: &Response) {
+        let tools = response.body["result"]["tools"].as_array();
+        if request.rpc_method() == "tools/list"
+            && let Some(tools) = tools
+        {
+            let is_modern = request.json()["params"].get("_meta").is_some();
+            self.known[usize::from(is_modern)] = Some(tools.clone());
+        }
+    }
+
+    /// The proxy was started again: it knows what is on disk, and what a viewer saw is not tracked further.
+    pub fn crashed(&mut self, disk: &Disk) {
+        self.has_crashed = true;
+        self.is_isolated = false;
+        self.seen.clear();
+        self.known = [None, None];
+        for record in disk.records().iter().filter(|record| record.key.kind == RecordKind::Menu) {
+            let value: Value = serde_json::from_slice(&record.value).unwrap();
+            let pages = value["pages"].as_array().unwrap().iter();
+            let tools = pages.flat_map(|page| page["tools"].as_array().unwrap());
+            let tools = tools.map(|tool| tool["definition"].clone()).collect();
+            self.known[usize::from(record.key.id == "modern")] = Some(tools);
+        }
+    }
+
+    /// Looks at all that was answered since; gives the hellos among it, with their agents.
+    pub fn look(&mut self, host: &Host, relay: &Relay) -> Vec<(ExchangeId, usize)> {
+        let mut hellos = Vec::new();
+        for (exchange, mut question) in std::mem::take(&mut self.open) {
+            let known = &host.exchanges[&exchange];
+            if question.asked == Asked::Stream {
+                self.look_at_stream(known, &mut question);
+            }
+            match known.stage {
+                Stage::Over => {
+                    self.look_at_answer(known, &question, host, relay);
+                    if question.asked == Asked::Hello {
+                        hellos.push((exchange, question.agent));
+                    }
+                }
+                Stage::Broken => {}
+                Stage::Waiting | Stage::Begun | Stage::Spliced => {
+                    self.open.insert(exchange, question);
+                }
+            }
+        }
+        hellos
+    }
+
+    fn look_at_answer(&mut self, known: &Exchange, question: &Question, host: &Host, relay: &Relay) {
+        if known.body.is_empty() || question.asked == Asked::Stream {
+            return;
+        }
+        let asked: Value = serde_json::from_slice(&known.request.body).unwrap_or_default();
+        let answer = known.json();
+        assert!(answer["id"].is_null() || answer["id"] == asked["id"], "B-9.1: its own id");
+        let is_one_of = answer.get("result").is_some() != answer.get("error").is_some();
+        assert!(is_one_of, "B-9.1: a result or an error, not {answer}");
+        match question.asked {
+            Asked::Write(number) => self.look_at_write(number, &answer, host, relay),
+            Asked::List => self.look_at_list(question, &answer),
+            Asked::Hello | Asked::Stream | Asked::Other => {}
+        }
+    }
+
+    fn look_at_write(&mut self, number: u64, answer: &Value, host: &Host, relay: &Relay) {
+        let content = &answer["result"]["structuredContent"];
+        if content["queued"] == true {
+            let key = content["idempotencyKey"].as_str().unwrap();
+            assert!(host.disk.has_write(key, "queued"), "B-9.3: queued only after durable: {key}");
+            self.writes.get_mut(&number).unwrap().accepted = Some(key.into());
+        } else if answer["result"]["content"][0]["text"] == format!("done {number}") {
+            assert!(relay.applied.contains(&number), "an answer of the relay's own");
+        }
+    }
+
+    fn look_at_list(&mut self, question: &Question, answer: &Value) {
+        let Some(tools) = answer["result"]["tools"].as_array() else { return };
+        let era = usize::from(question.viewer.is_none());
+        assert_eq!(*tools, self.visible(era), "B-9.2: what the relay last returned, narrowed");
+        self.seen.insert(question.viewer.clone(), View { seen: tools.clone(), told: None });
+    }
+
+    fn look_at_stream(&mut self, known: &Exchange, question: &mut Question) {
+        let told = known.text().matches("notifications/tools/list_changed").count();
+        for _ in question.told..told {
+            let now = self.visible(0);
+            if let Some(view) = self.seen.get_mut(&question.viewer) {
+                assert_ne!(now, view.seen, "B-9.9: an unchanged menu is never told");
+                view.told = Some(now);
+            }
+        }
+        question.told = told;
+    }
+
+    fn best(&self, era: usize) -> Option<&Vec<Value>> {
+        self.known[era].as_ref().or(self.known[1 - era].as_ref())
+    }
+
+    /// What an agent may see.
+    fn visible(&self, era: usize) -> Vec<Value> {
+        let known = self.best(era).into_iter().flatten();
+        let is_hidden = |tool: &Value| tool["name"] == "relay_workspace_land" && !self.is_isolated;
+        known.filter(|tool| !is_hidden(tool)).cloned().collect()
+    }
+
+    /// At rest: whoever listens and does not see what it saw was told so (B-9.9).
+    pub fn check_told(&self) {
+        for question in self.open.values().filter(|question| question.asked == Asked::Stream) {
+            let Some(view) = self.seen.get(&question.viewer) else { continue };
+            let now = self.visible(0);
+            let is_told = view.told.as_ref() == Some(&now);
+            assert!(now == view.seen || is_told, "B-9.9: a changed menu is always told: {question:?}");
+        }
+    }
+
+    /// The relay saw each agent's writes in the order in which it made them, each under one key (B-9.4,
+    /// B-9.5).
+    pub fn check_order(&self, relay: &Relay) {
+        let mut keys: BTreeMap<u64, &str> = BTreeMap::new();
+        for (number, key) in &relay.arrivals {
+            let first = keys.entry(*number).or_insert(key);
+            assert_eq!(first, key, "B-5.3: one write, one key");
+        }
+        for (at, later) in relay.applied.iter().enumerate() {
+            assert!(!relay.applied[..at].contains(later), "B-9.4: one key is one write: {later}");
+            for earlier in &relay.applied[..at] {
+                let (earlier, later) = (&self.writes[earlier].made, &self.writes[later].made);
+                let in_order = earlier.first() < later.last();
+                assert!(in_order, "B-9.5: in order: {:?}", relay.applied);
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The plan of a run: what everybody does, in order. Small values are the quiet ones, so that a failing plan
+//! shrinks to what matters.
+
+use std::fmt;
+
+/// Everything that is decided about a run before it begins.
+#[derive(Clone, Default)]
+pub struct Plan {
+    pub seed: u8,
+    /// The relay speaks the modern era too.
+    pub is_modern: bool,
+    /// The relay gives out sessions, and wants them.
+    pub keeps_sessions: bool,
+    /// How many writes the outbox holds.
+    pub room: usize,
+    /// What happens, and how many milliseconds after what came before.
+    pub acts: Vec<(u16, Act)>,
+    /// How the relay takes the calls, one after the other; when they are used up, well.
+    pub outcomes: Vec<Outcome>,
+    /// How the disk takes the batches, one after the other; when they are used up, well.
+    pub disk: Vec<DiskTurn>,
+}
+
+/// One line for each list, so that a failing plan can be read.
+impl fmt::Debug for Plan {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, is_modern, keeps_sessions, room, acts, outcomes, disk } = self;
+        writeln!(out, "seed {seed}, modern {is_modern}, sessions {keeps_sessions}, room {room}")?;
+        write!(out, "acts {acts:?}\noutcomes {outcomes:?}\ndisk {disk:?}")
+    }
+}
+
+/// One thing that an agent, the runner, the relay or fate does. Agents with odd numbers are modern, where the
+/// relay is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    Hello(usize),
+    Initialized(usize),
+    List(usize),
+    Read(usize),
+    Ping(usize),
+    Write {
+        agent: usize,
+        has_key: bool,
+        poison: Poison,
+    },
+    /// The same write once more, if its key was the agent's.
+    Repeat(usize),
+    Stream(usize),
+    Delete(usize),
+    /// The agent leaves one of the exchanges that are open.
+    Leave(usize),
+    Context(bool),
+    Refresh,
+    /// The runner gets another token.
+    Token,
+    /// The relay takes only the runner's newest token from here on.
+    RelayToken,
+    /// The relay's menu becomes another one.
+    Menu,
+    Forget,
+    /// The relay is away for so many milliseconds.
+    Outage(u16),
+    /// The proxy dies; so many batches that were not acknowledged had made it to disk.
+    Crash(usize),
+    /// A dead letter is queued again by hand.
+    Retry(usize),
+}
+
+/// What the relay thinks of a write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Poison {
+    #[default]
+    None,
+    Error,
+    IsError,
+    BadRequest,
+    InputRequired,
+}
+
+/// How the relay takes one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It answers, as JSON or as events, in pieces of so many bytes.
+    Well {
+        is_stream: bool,
+        piece: usize,
+    },
+    Slow(u16),
+    Refused,
+    /// The gateway answers in its place; it may have done what was asked all the same.
+    Gateway {
+        is_done: bool,
+        retry_after: Option<u8>,
+    },
+    /// It does what was asked, and the answer is lost before its head or in its middle.
+    Lost {
+        has_head: bool,
+    },
+    Hang {
+        is_done: bool,
+    },
+    Busy(u8),
+    Broken,
+    Forgets,
+}
+
+/// How the disk takes one batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskTurn {
+    /// The oldest batch, or all that wait, in one go.
+    Stores {
+        after: u16,
+        all: bool,
+    },
+    Fails {
+        after: u16,
+    },
+}

@@ -1,0 +1,76 @@
+//! B-2.3: answers that come as event streams.
+
+use relay_mcp_core::{Config, Sent};
+use relay_mcp_tests::world::messages::{in_session, initialize, legacy, write};
+use relay_mcp_tests::world::{Host, Stage};
+use serde_json::json;
+
+const EVENTS: [(&str, &str); 1] = [("content-type", "text/event-stream")];
+const MENU: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"relay_workspace_land"}]}}"#;
+const PROGRESS: &str = r#"{"jsonrpc":"2.0","method":"notifications/progress"}"#;
+
+#[test]
+fn b_2_3_a_response_in_an_event_goes_on_as_what_its_content_type_says() {
+    let mut host = Host::new(Config::default());
+    let list = host.request(legacy(1, "tools/list", &json!({})));
+    host.relay_says_with(200, &EVENTS, &format!("data: {MENU}\n\n"));
+    assert_eq!(host.answer(list).header("content-type"), Some("application/json"));
+    assert_eq!(host.json(list)["result"], json!({ "tools": [] }));
+}
+
+#[test]
+fn b_2_3_events_before_the_response_go_on_at_once_and_the_response_after_them() {
+    let mut host = Host::new(Config::default());
+    let list = host.request(legacy(1, "tools/list", &json!({})));
+    let call = host.call();
+    host.head(call, 200, &EVENTS);
+    host.chunk(call, format!("id: 7\ndata: {PROGRESS}\n\n").as_bytes());
+    assert_eq!(host.exchanges[&list].stage, Stage::Begun);
+    assert_eq!(host.exchanges[&list].text(), format!("id: 7\ndata: {PROGRESS}\n\n"));
+    host.chunk(call, format!("data: {MENU}\n\n").as_bytes());
+    assert_eq!(host.answer(list).header("content-type"), Some("text/event-stream"));
+    assert_eq!(host.json(list)["result"], json!({ "tools": [] }));
+}
+
+#[test]
+fn b_6_1_a_hello_names_its_session_even_when_an_event_comes_before_it() {
+    for relay_session in [None, Some("s1")] {
+        let mut host = Host::new(Config::default());
+        let hello = host.request(initialize(1));
+        let result = r#"{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-06-18"}}"#;
+        let mut headers = EVENTS.to_vec();
+        headers.extend(relay_session.map(|session| ("mcp-session-id", session)));
+        host.relay_says_with(200, &headers, &format!("id: 1\ndata: \n\ndata: {result}\n\n"));
+        let session = host.answer(hello).session();
+        assert_eq!(session == "s1", relay_session.is_some());
+        host.request(in_session(legacy(2, "resources/list", &json!({})), Some(&session)));
+        assert_eq!(host.sent().header("mcp-session-id"), relay_session, "the relay's own, or none");
+    }
+}
+
+#[test]
+fn b_6_1_an_answer_that_begins_early_names_the_session_that_the_agent_knows() {
+    let mut host = Host::new(Config::default());
+    let session = host.greeted(Some("s1"));
+    let list = host.request(in_session(legacy(1, "tools/list", &json!({})), Some(&session)));
+    host.relay_says(404, &json!({}));
+    host.relay_says_with(200, &[("mcp-session-id", "s2")], r#"{"id":0,"result":{}}"#);
+    host.relay_says(202, &json!({}));
+    assert_eq!(host.sent().header("mcp-session-id"), Some("s2"));
+    let headers = [EVENTS[0], ("mcp-session-id", "s2")];
+    host.relay_says_with(200, &headers, &format!("data: {PROGRESS}\n\ndata: {MENU}\n\n"));
+    assert_eq!(host.answer(list).session(), "s1");
+}
+
+#[test]
+fn b_5_6_a_write_whose_event_stream_breaks_off_is_queued() {
+    let mut host = Host::new(Config::default());
+    let write = host.request(write(1, "hi"));
+    let call = host.call();
+    host.head(call, 200, &EVENTS);
+    host.chunk(call, format!("data: {PROGRESS}\n\ndata: {{\"id\":1,").as_bytes());
+    host.fail(call, Sent::Unknown, "connection reset");
+    host.store_all();
+    assert!(host.is_queued(write));
+    assert!(host.exchanges[&write].text().starts_with(&format!("data: {PROGRESS}\n\n")));
+}
