@@ -41,24 +41,20 @@ impl Proxy {
         answered: Answered,
     ) {
         let body = match answered {
-            Answered::Response(body) => body,
-            Answered::Other(_) => {
-                let message = "the relay answered tools/list with something that is no JSON-RPC response";
-                return self.respond_error(exchange, code::INTERNAL_ERROR, message, None);
-            }
+            Answered::Whole(body) => body,
             Answered::TooLarge => return self.respond_too_large(exchange),
         };
         let Some(viewer) = self.viewer_of(exchange) else { return };
-        let text = core::str::from_utf8(&body).unwrap_or_default();
-        let response = Response::parse(text);
-        let narrowed = response.as_ref().and_then(|response| {
-            narrow(response.result?, &Rules::new(&self.config, &self.context)).map(|n| (n, response))
-        });
-        let Some((narrowed, response)) = narrowed else {
+        let Some(response) = core::str::from_utf8(&body).ok().and_then(Response::parse) else {
+            let message = "the relay answered tools/list with something that is no JSON-RPC response";
+            return self.respond_error(exchange, code::INTERNAL_ERROR, message, None);
+        };
+        let rules = Rules::new(&self.config, &self.context);
+        let Some(narrowed) = response.result.and_then(|result| narrow(result, &rules)) else {
             return self.respond_as(exchange, call, facts, body.clone());
         };
+        let page = page_of(&body, cursor.clone(), &narrowed, &rules);
         self.relay.speaks(viewer.era());
-        let page = page_of(&body, cursor.clone(), &narrowed, &Rules::new(&self.config, &self.context));
         self.saw(viewer.clone(), cursor.as_deref(), page.next.as_deref(), page.tools.iter());
         let answer = Bytes::from(response.with_result(&narrowed.result));
         self.respond_as(exchange, call, facts, answer);
