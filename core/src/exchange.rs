@@ -66,7 +66,7 @@ impl Proxy {
                 "initialize" => self.greet(exchange, parsed),
                 "server/discover" => self.discover(exchange),
                 "tools/list" => self.list(exchange, params.as_ref()),
-                "tools/call" => self.call_tool(exchange, parsed),
+                "tools/call" => self.call_tool(exchange, parsed, params.as_ref()),
                 "ping" => self.ping(exchange),
                 "subscriptions/listen" if era == Era::Modern => self.listen(exchange, params.as_ref()),
                 _ => self.pass(exchange),

@@ -74,8 +74,7 @@ impl Proxy {
         answered: Answered,
     ) {
         let (body, result) = match &answered {
-            Answered::Response(body) => (body, result_of(body)),
-            Answered::Other(body) => (body, None),
+            Answered::Whole(body) => (body, result_of(body)),
             Answered::TooLarge => {
                 self.sessions.forget_expected(exchange);
                 return self.respond_too_large(exchange);
@@ -120,7 +119,7 @@ impl Proxy {
         facts: Facts,
         answered: Answered,
     ) {
-        let (Answered::Response(body) | Answered::Other(body)) = &answered else {
+        let Answered::Whole(body) = &answered else {
             return self.respond_too_large(exchange);
         };
         if let Some(result) = result_of(body).filter(|result| is_discovery(result)) {

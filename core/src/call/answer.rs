@@ -246,7 +246,7 @@ impl Proxy {
         let (purpose, mut facts) = (known.errand.purpose.clone(), reading.facts.clone());
         facts.event = Some(event.clone());
         let response = Bytes::from(event.data.clone().unwrap_or_default());
-        self.on_answered(call, purpose, facts, Answered::Response(response));
+        self.on_answered(call, purpose, facts, Answered::Whole(response));
     }
 
     /// Something else came before the response, such as progress.
@@ -299,9 +299,7 @@ impl Proxy {
         }
         let facts = reading.facts.clone();
         let body = reading.into_rest();
-        let is_response = core::str::from_utf8(&body).ok().and_then(Response::parse).is_some();
-        let answered = if is_response { Answered::Response(body) } else { Answered::Other(body) };
-        self.on_answered(call, purpose, facts, answered);
+        self.on_answered(call, purpose, facts, Answered::Whole(body));
     }
 
     pub(crate) fn on_relay_failed(&mut self, call: CallId, failure: RelayFailure) {

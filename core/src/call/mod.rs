@@ -89,10 +89,8 @@ pub(crate) struct Down {
 /// How a call went whose answer was read to its end.
 #[derive(Clone, Debug)]
 pub(crate) enum Answered {
-    /// A JSON-RPC response, as its text.
-    Response(Bytes),
-    /// Something else.
-    Other(Bytes),
+    /// This, which should be a JSON-RPC response: whoever reads it sees.
+    Whole(Bytes),
     /// More than is read.
     TooLarge,
 }

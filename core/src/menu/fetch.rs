@@ -87,25 +87,21 @@ impl Proxy {
 
     pub(crate) fn on_fetched(&mut self, status: u16, answered: &Answered) {
         let body = match answered {
-            Answered::Response(body) => body,
-            Answered::Other(_) => {
-                return self.on_fetch_failed(&format!("the relay answered with HTTP status {status}"));
-            }
+            Answered::Whole(body) => body,
             Answered::TooLarge => {
                 return self.on_fetch_failed("the relay's answer is larger than the proxy reads");
             }
         };
-        let response = core::str::from_utf8(body).ok().and_then(Response::parse);
+        let Some(response) = core::str::from_utf8(body).ok().and_then(Response::parse) else {
+            return self.on_fetch_failed(&format!("the relay answered with HTTP status {status}"));
+        };
         let rules = Rules::new(&self.config, &self.context);
-        let result = response.as_ref().and_then(|response| response.result);
-        let Some(narrowed) = result.and_then(|result| narrow(result, &rules)) else {
-            let said = response
-                .and_then(|response| response.error_message())
-                .unwrap_or_else(|| "a result without tools".to_string());
+        let Some(narrowed) = response.result.and_then(|result| narrow(result, &rules)) else {
+            let said = response.error_message().unwrap_or_else(|| "a result without tools".to_string());
             return self.on_fetch_failed(&format!("the relay answered tools/list with: {said}"));
         };
         let cursor = self.menus.fetch.cursor.take();
-        let page = page_of(body, cursor, &narrowed);
+        let page = page_of(body, cursor, &narrowed, &rules);
         let next = page.next.clone();
         let fetch = &mut self.menus.fetch;
         fetch.pages.take(page);

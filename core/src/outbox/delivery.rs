@@ -208,7 +208,7 @@ fn verdict(status: u16, answered: &Answered) -> Verdict {
         _ => {}
     }
     let body = match answered {
-        Answered::Response(body) | Answered::Other(body) => core::str::from_utf8(body).unwrap_or_default(),
+        Answered::Whole(body) => core::str::from_utf8(body).unwrap_or_default(),
         Answered::TooLarge => "",
     };
     let dead = |reason: String| Verdict::Dead(reason, Some(body.chars().take(4096).collect()));
