@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::agent::Agent;
 use super::calm;
@@ -15,24 +15,44 @@ use super::story::Sent;
 use super::tell::{Told, count, told};
 use super::trouble::{Trouble, becomes, check};
 
-/// The relay returns, and what waited for it arrives: once, in order (B-5.8, B-5.9).
-pub(super) async fn relay(stage: &Stage, proxy: &Proxy, writes: &[Sent]) -> Result<Told<Process>, Trouble> {
+/// The relay returns, and what waited for it arrives: once, in order (B-5.8, B-5.9). A write that is made at
+/// that very moment does not overtake (B-5.5).
+pub(super) async fn relay(
+    stage: &Stage,
+    agent: &mut Agent,
+    proxy: &Proxy,
+    writes: &mut Vec<Sent>,
+) -> Result<Told<Process>, Trouble> {
     let (process, _) = relay::start(stage).await?;
     let back = Instant::now();
+    let how = write_at_once(agent, writes).await?;
     becomes("the outbox", async || proxy.queued().await, Vec::new()).await?;
     let after = back.elapsed().as_millis();
     check("the dead letters", &proxy.status().await?["outbox"]["deadLetters"], &json!(0))?;
     let arrived = relay::arrivals(stage)?;
     let applied = arrived.iter().filter(|arrival| arrival.applied);
-    let applied: Vec<Sent> =
-        applied.map(|Arrival { key, text, .. }| Sent { key: key.clone(), text: text.clone() }).collect();
-    check("what the relay applied", &applied, &writes.to_vec())?;
-    let seen = format!(
-        "pid {}; {after} ms after it was ready the outbox is empty; over both its lives it applied:",
-        process.id()
-    );
-    let lines = writes.iter().enumerate().map(|(at, write)| line(at + 1, write, &arrived));
-    told(process, std::iter::once(seen).chain(lines).collect::<Vec<_>>())
+    let applied = applied.map(|Arrival { key, text, .. }| Sent { key: key.clone(), text: text.clone() });
+    check("what the relay applied", &applied.collect(), writes)?;
+    let lines = [
+        format!("pid {}; the agent writes again at once, with a key of its own: {how}", process.id()),
+        format!("{after} ms after its return the outbox is empty; over both its lives the relay applied:"),
+    ];
+    let list = writes.iter().enumerate().map(|(at, write)| line(at + 1, write, &arrived));
+    told(process, lines.into_iter().chain(list).collect::<Vec<_>>())
+}
+
+/// Makes a write while others wait. It is queued behind them, or, if they are gone by then, applied.
+async fn write_at_once(agent: &mut Agent, writes: &mut Vec<Sent>) -> Result<&'static str, Trouble> {
+    let (key, text) = ("the-agents-own-key", "All is well again.");
+    let arguments = json!({ "channel": "general", "text": text, "idempotencyKey": key });
+    let answer = agent.call("relay_send_message", &arguments).await?;
+    writes.push(Sent { key: key.to_owned(), text: text.to_owned() });
+    let said = &answer["result"]["structuredContent"];
+    match (&said["queued"], &said["applied"]) {
+        (Value::Bool(true), _) => Ok("queued behind the others"),
+        (_, Value::Bool(true)) => Ok("the others were gone already"),
+        _ => Err(Trouble::new("a receipt or an answer", &answer)),
+    }
 }
 
 fn line(number: usize, write: &Sent, arrived: &[Arrival]) -> String {

@@ -63,7 +63,7 @@ pub(super) async fn walk(stage: &Stage, tell: &mut Teller<'_, impl Write>) -> Re
     let queues = outage::queue_behind(&mut agent, &proxy, &mut writes);
     tell.step("One more write: behind the others", queues).await?;
 
-    let returns = comeback::relay(stage, &proxy, &writes);
+    let returns = comeback::relay(stage, &mut agent, &proxy, &mut writes);
     let relay = tell.step("The relay returns: each write arrives once, in order", returns).await?;
     let goes_on = comeback::normal(&mut agent, &mut events, &proxy);
     tell.step("The agent goes on as if nothing had been", goes_on).await?;
