@@ -32,13 +32,19 @@ pub(super) async fn relay(
     let arrived = relay::arrivals(stage)?;
     let applied = arrived.iter().filter(|arrival| arrival.applied);
     let applied = applied.map(|Arrival { key, text, .. }| Sent { key: key.clone(), text: text.clone() });
-    check("what the relay applied", &applied.collect(), writes)?;
+    let applied: Vec<Sent> = applied.collect();
+    check("what the relay applied, in order", texts(&applied), texts(writes))?;
+    check("the keys of what it applied", &applied, writes)?;
     let lines = [
         format!("pid {}; the agent writes again at once, with a key of its own: {how}", process.id()),
         format!("{after} ms after its return the outbox is empty; over both its lives the relay applied:"),
     ];
     let list = writes.iter().enumerate().map(|(at, write)| line(at + 1, write, &arrived));
     told(process, lines.into_iter().chain(list).collect::<Vec<_>>())
+}
+
+fn texts(writes: &[Sent]) -> Vec<&str> {
+    writes.iter().map(|write| write.text.as_str()).collect()
 }
 
 /// Makes a write while others wait. It is queued behind them, or, if they are gone by then, applied.
