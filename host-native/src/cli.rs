@@ -4,6 +4,7 @@ mod check;
 mod client;
 mod control;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -53,6 +54,9 @@ pub enum Command {
     Config(ConfigArgs),
     /// See it work: a built-in relay, the proxy, and the relay goes away and comes back
     Demo(DemoArgs),
+    /// The relay of `demo`, in a process of its own
+    #[command(hide = true)]
+    DemoRelay(DemoRelayArgs),
 }
 
 /// Arguments of `check`.
@@ -185,10 +189,27 @@ pub enum Client {
 
 /// Arguments of `demo`.
 #[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Everything happens on this machine, in two more processes and a directory of its own; what is not kept is gone at \
+the end. Exit code 0 means that every step was verified.")]
 pub struct DemoArgs {
-    /// Leave the relay and the proxy running at the end
+    /// Leave the relay and the proxy running at the end, with the lines for Claude Code and Codex
     #[arg(long)]
     pub keep: bool,
+}
+
+/// Arguments of `demo-relay`, which `demo` starts.
+#[derive(Args, Clone, Debug)]
+pub struct DemoRelayArgs {
+    /// Where it listens
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: SocketAddr,
+    /// The token that it wants
+    #[arg(long, value_name = "FILE")]
+    pub token_file: PathBuf,
+    /// Where it keeps what arrived
+    #[arg(long, value_name = "FILE")]
+    pub arrivals: PathBuf,
 }
 
 fn flag(text: &str) -> Result<(String, bool), String> {

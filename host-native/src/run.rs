@@ -12,6 +12,7 @@ use crate::cli::{self, Cli, Command, ControlArgs, OutboxArgs, OutboxCommand};
 use crate::commands::{self, CommandError, Offline, Target, outbox};
 use crate::config::{Environment, ServeArgs, resolve};
 use crate::control::ClientError;
+use crate::demo;
 use crate::sidecar::{Engine, Sidecar, StartError};
 use crate::telemetry::logs;
 
@@ -49,7 +50,10 @@ fn run<M: Machine + Send + 'static>(
         }
         Command::Config(args) => cli::client_config(&args, out).map_err(|e| Failure::new(&e, e.exit_code())),
         Command::Demo(args) => {
-            runtime()?.block_on(crate::demo::run(args.keep)).map_err(|e| Failure::new(&e, 1))
+            runtime()?.block_on(demo::run(args.keep, out)).map_err(|e| Failure::new(&e, e.exit_code()))
+        }
+        Command::DemoRelay(args) => {
+            runtime()?.block_on(demo::serve_relay(args, out)).map_err(|e| Failure::new(&e, 1))
         }
         Command::Status(args) => {
             let target = target(&args.at, environment)?;

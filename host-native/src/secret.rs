@@ -150,7 +150,8 @@ fn sync_directory_of(path: &Path) -> io::Result<()> {
     File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
 }
 
-fn random_hex<const BYTES: usize>() -> Result<String, SecretError> {
+/// So many random bytes, in hexadecimal.
+pub(crate) fn random_hex<const BYTES: usize>() -> Result<String, SecretError> {
     let mut bytes = [0; BYTES];
     getrandom::fill(&mut bytes).map_err(SecretError::NoRandomness)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
