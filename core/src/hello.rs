@@ -120,7 +120,7 @@ impl Proxy {
         answered: Answered,
     ) {
         let Answered::Whole(body) = &answered else {
-            return self.respond_too_large(exchange);
+            return self.answer_not_modern(exchange);
         };
         if let Some(result) = result_of(body).filter(|result| is_discovery(result)) {
             self.relay.speaks(Era::Modern);
@@ -128,8 +128,9 @@ impl Proxy {
             let greeting = with_list_changed(&result);
             return self.respond_as(exchange, call, facts, with_result(body, &greeting));
         }
-        let error = core::str::from_utf8(body).ok().and_then(Response::parse).and_then(|r| r.error_code());
-        if error.is_some_and(|error| MODERN_ERRORS.contains(&error)) {
+        let response = core::str::from_utf8(body).ok().and_then(Response::parse);
+        let error = response.as_ref().and_then(Response::error_code);
+        if response.as_ref().is_some_and(is_modern_error) {
             self.relay.speaks(Era::Modern);
             return self.respond_as(exchange, call, facts, body.clone());
         }
@@ -208,7 +209,20 @@ fn with_result(body: &Bytes, result: &str) -> Bytes {
 /// Whether a result is a modern server's: one that names a modern revision. Some legacy servers answer too,
 /// and name legacy revisions only.
 fn is_discovery(result: &str) -> bool {
-    let versions = Object::parse(result).and_then(|result| result.get("supportedVersions"));
+    Object::parse(result).is_some_and(|result| names_modern(result.get("supportedVersions")))
+}
+
+/// Whether an error shows that the server is modern. One that refuses the revision says which it supports,
+/// and some legacy servers do that too.
+fn is_modern_error(response: &Response<'_>) -> bool {
+    let code = response.error_code().filter(|code| MODERN_ERRORS.contains(code));
+    let data = response.error.and_then(Object::parse).and_then(|error| error.object("data"));
+    let supported = data.as_ref().and_then(|data| data.get("supported"));
+    code.is_some() && (supported.is_none() || names_modern(supported))
+}
+
+/// Whether a list of revisions, a JSON text, names a modern one.
+fn names_modern(versions: Option<&str>) -> bool {
     let versions = versions.and_then(|versions| serde_json::from_str::<Vec<String>>(versions).ok());
     versions.is_some_and(|versions| versions.iter().any(|version| version.as_str() >= MODERN))
 }

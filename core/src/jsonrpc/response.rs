@@ -35,7 +35,7 @@ impl<'a> Response<'a> {
     /// Whether it answers the request with this id.
     #[must_use]
     pub fn answers(&self, id: &Id) -> bool {
-        self.envelope.get("id") == Some(id.text())
+        self.envelope.get("id").is_some_and(|given| given == id.text() || is_same_value(given, id.text()))
     }
 
     /// The code of its error.
@@ -54,6 +54,15 @@ impl<'a> Response<'a> {
     #[must_use]
     pub fn with_result(&self, result: &str) -> String {
         super::set_member(&self.envelope, "result", result)
+    }
+}
+
+/// Whether two spellings are of one id: a relay may write `1.0` as `1`, and escape other characters.
+fn is_same_value(one: &str, other: &str) -> bool {
+    let value = |text| serde_json::from_str::<serde_json::Value>(text).ok();
+    match (value(one), value(other)) {
+        (Some(one), Some(other)) => one == other || one.is_number() && one.as_f64() == other.as_f64(),
+        _ => false,
     }
 }
 

@@ -38,7 +38,8 @@ impl Proxy {
         }
         let mut write = live.write.clone();
         write.params = queued_params(&write.params);
-        match self.outbox.push(Entry::new(write, self.now, live.askers.clone())) {
+        let entry = Entry { sent: down.sent, ..Entry::new(write, self.now, live.askers.clone()) };
+        match self.outbox.push(entry) {
             Ok(place) => self.make_durable(place),
             Err(super::Full) => {
                 let limits = &self.config.limits;
@@ -81,7 +82,7 @@ impl Proxy {
     pub(crate) fn on_write_not_durable(&mut self, place: Place, reason: &str) {
         let Some(entry) = self.outbox.entries.get_mut(&place) else { return };
         let askers = core::mem::take(&mut entry.askers);
-        let tool = entry.write.tool.clone();
+        let (tool, sent) = (entry.write.tool.clone(), entry.sent);
         if entry.was_dead {
             entry.state = WriteState::Dead;
             entry.is_durable = true;
@@ -93,7 +94,7 @@ impl Proxy {
         let message = format!("the write could not be made durable, so it was not queued: {reason}");
         self.observe(Observation::WriteRefused { tool, reason: message.clone() });
         for asker in askers {
-            self.respond_error(asker.exchange, code::CANNOT_QUEUE, &message, Some(delivered(Sent::Unknown)));
+            self.respond_error(asker.exchange, code::CANNOT_QUEUE, &message, Some(delivered(sent)));
         }
         self.deliver_next();
         self.send_next_write();

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::Write;
 use crate::ids::ExchangeId;
+use crate::input::Sent;
 use crate::jsonrpc::Id;
 use crate::mcp::Era;
 use crate::status::{WriteDetail, WriteState, WriteSummary};
@@ -29,6 +30,8 @@ pub(crate) struct Entry {
     pub(crate) is_durable: bool,
     /// It lay among the dead letters, and does again if the store refuses to queue it.
     pub(crate) was_dead: bool,
+    /// Whether the relay may have it already, for those who are told that it is not queued.
+    pub(crate) sent: Sent,
     /// Who gets a receipt once it is durable.
     pub(crate) askers: Vec<Asker>,
 }
@@ -53,6 +56,7 @@ impl Entry {
             relay_answer: None,
             is_durable: false,
             was_dead: false,
+            sent: Sent::Unknown,
             askers,
         }
     }

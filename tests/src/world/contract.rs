@@ -174,7 +174,7 @@ fn edit(headers: &mut Vec<Header>, edits: &[HeaderEdit]) {
 
 fn check_change(change: &Change) {
     if let Change::Put(record) = change {
-        let value: Result<serde_json::Value, _> = serde_json::from_slice(&record.value);
+        let value: Result<&serde_json::value::RawValue, _> = serde_json::from_slice(&record.value);
         assert!(value.is_ok(), "records are JSON: {record:?}");
     }
 }

@@ -46,3 +46,169 @@ fn b_5_8_a_write_that_the_relay_judges_shows_that_it_takes_the_token() {
     host.relay_says(400, &json!({}));
     assert!(!host.outbox().paused);
 }
+
+/// A write that is before the relay for the first time since it was queued.
+fn is_delivered() -> Host {
+    let mut host = Host::new(Config::default());
+    host.queued("k");
+    host.queued("l");
+    host
+}
+
+fn states(host: &mut Host) -> Vec<WriteState> {
+    host.writes().into_iter().map(|(_, state)| state).collect()
+}
+
+#[test]
+fn b_5_8_a_result_is_delivery() {
+    let mut host = is_delivered();
+    host.relay_results(&json!({ "content": [], "isError": false }));
+    host.store_all();
+    assert_eq!(host.writes(), [("l".into(), WriteState::Queued)]);
+    assert!(!host.disk.has_write("k", "queued"));
+}
+
+#[test]
+fn b_5_8_a_refusal_is_a_dead_letter_that_holds_nobody_up() {
+    let error = json!({ "jsonrpc": "2.0", "id": 1, "error": { "code": 1, "message": "no" } });
+    let is_error = json!({ "jsonrpc": "2.0", "id": 1, "result": { "isError": true } });
+    let input = json!({ "jsonrpc": "2.0", "id": 1, "result": { "resultType": "input_required" } });
+    for (status, body) in [
+        (200, error),
+        (200, is_error),
+        (200, input),
+        (200, json!("what?")),
+        (202, json!(null)),
+        (302, json!(null)),
+        (400, json!(null)),
+        (404, json!(null)),
+        (409, json!(null)),
+        (422, json!(null)),
+    ] {
+        let mut host = is_delivered();
+        host.relay_says(status, &body);
+        host.store_all();
+        assert_eq!(states(&mut host), [WriteState::Dead, WriteState::Queued], "{status} {body}");
+        assert!(host.disk.has_write("k", "dead"));
+        assert_eq!(host.sent().json()["params"]["arguments"]["idempotencyKey"], "l");
+    }
+}
+
+#[test]
+fn b_5_8_what_says_nothing_of_the_write_waits_longer_and_longer() {
+    let outcomes: [fn(&mut Host); 8] = [
+        |host| host.relay_says(408, &json!({})),
+        |host| host.relay_says(425, &json!({})),
+        |host| host.relay_says(429, &json!({})),
+        |host| host.relay_says(500, &json!({})),
+        |host| host.relay_says(503, &json!({})),
+        |host| host.relay_is_away(),
+        |host| host.relay_is_lost(),
+        |host| host.pass(10_000),
+    ];
+    for outcome in outcomes {
+        let mut host = is_delivered();
+        for turn in 0..12 {
+            outcome(&mut host);
+            assert_eq!(states(&mut host), [WriteState::Queued; 2]);
+            let most = (250 << turn).min(30_000);
+            let mut waits = host.observed.iter().filter_map(|seen| match seen {
+                relay_mcp_core::Observation::WriteRetried { wait, .. } => Some(wait.as_millis()),
+                _ => None,
+            });
+            assert!(waits.next_back().unwrap() <= most, "full jitter below {most}");
+            pass_to_delivery(&mut host);
+        }
+    }
+}
+
+/// Lets time pass until the delivery is tried again; a relay that is asked whether it is back hangs.
+fn pass_to_delivery(host: &mut Host) {
+    let is_delivery = |host: &Host| {
+        let open = host.unanswered();
+        open.iter().any(|call| host.calls[call].request.rpc_method() == "tools/call")
+    };
+    while !is_delivery(host) {
+        host.pass_to_wakeup();
+    }
+    for call in host.unanswered() {
+        if host.calls[&call].request.rpc_method() != "tools/call" {
+            host.fail(call, relay_mcp_core::Sent::No, "connection refused");
+        }
+    }
+}
+
+#[test]
+fn b_5_8_retry_after_is_honoured() {
+    for status in [429, 503] {
+        let mut host = is_delivered();
+        let from = host.now;
+        let call = host.call();
+        host.answer_call(call, status, &[("retry-after", "60")], "");
+        pass_to_delivery(&mut host);
+        assert!(host.now >= from + 60_000, "{status}");
+    }
+}
+
+#[test]
+fn b_5_8_waiting_is_cut_short_when_the_relay_is_back() {
+    let mut host = is_delivered();
+    let call = host.call();
+    host.answer_call(call, 503, &[("retry-after", "3600")], "");
+    host.request(relay_mcp_tests::world::messages::legacy(9, "resources/list", &json!({})));
+    let from = host.now;
+    host.relay_says(200, &json!({}));
+    pass_to_delivery(&mut host);
+    assert!(host.now <= from + 250);
+}
+
+#[test]
+fn b_5_8_a_refused_token_pauses_the_queue_until_there_is_another() {
+    for status in [401, 403] {
+        let mut host = is_delivered();
+        host.relay_says(status, &json!({}));
+        assert!(host.outbox().paused);
+        assert_eq!(states(&mut host), [WriteState::Queued; 2]);
+        host.pass(59_999);
+        assert!(host.calls.is_empty(), "{status}");
+        host.token = 2;
+        host.command(relay_mcp_core::Command::TokenChanged);
+        assert_eq!(host.sent().token, 2);
+        host.relay_results(&json!({}));
+        assert!(!host.outbox().paused);
+    }
+}
+
+#[test]
+fn b_5_8_a_paused_queue_is_tried_slowly_all_the_same() {
+    let mut host = is_delivered();
+    host.relay_says(401, &json!({}));
+    host.pass(60_000);
+    assert_eq!(host.sent().rpc_method(), "tools/call");
+}
+
+#[test]
+fn b_5_8_a_token_that_was_changed_meanwhile_is_used_at_once() {
+    let mut host = is_delivered();
+    host.token = 2;
+    host.relay_says(401, &json!({}));
+    assert_eq!((host.sent().token, host.sent().rpc_method().as_str()), (2, "tools/call"));
+}
+
+#[test]
+fn b_5_8_a_dead_letter_can_be_retried_and_discarded_by_hand() {
+    use relay_mcp_core::{Command, Reply};
+    let mut host = Host::new(Config::default());
+    host.queued("k");
+    host.relay_says(400, &json!({}));
+    host.store_all();
+    assert_eq!(host.reply(Command::RetryWrite("unknown".into())), Reply::UnknownWrite);
+    let retry = host.command(Command::RetryWrite("k".into()));
+    assert_eq!(host.replies[&retry], None, "durable first");
+    host.store_all();
+    assert_eq!(host.replies[&retry], Some(Reply::Done));
+    assert_eq!(host.sent().json()["params"]["arguments"]["idempotencyKey"], "k");
+    host.relay_says(400, &json!({}));
+    assert_eq!(host.reply(Command::DiscardWrite("k".into())), Reply::Done);
+    assert_eq!((host.writes(), host.disk.has_write("k", "dead")), (vec![], false));
+}

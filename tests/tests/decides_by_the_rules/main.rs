@@ -1,8 +1,11 @@
 //! The machine, driven by hand: each test is one rule of the contract.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
+mod accepting;
 mod delivering;
+mod hello;
 mod leaving;
+mod menu;
 mod ordering;
 mod sessions;
 mod streaming;

@@ -1,0 +1,232 @@
+//! B-4: the menu.
+
+use relay_mcp_core::{Command, Config, ExchangeId, Reply};
+use relay_mcp_tests::world::Host;
+use relay_mcp_tests::world::messages::{get, in_session, legacy, modern};
+use serde_json::{Value, json};
+
+fn list(host: &mut Host, id: u64, cursor: Option<&str>) -> ExchangeId {
+    let params = cursor.map_or(json!({}), |cursor| json!({ "cursor": cursor }));
+    host.request(legacy(id, "tools/list", &params))
+}
+
+fn tool(name: &str) -> Value {
+    json!({ "name": name })
+}
+
+fn names(host: &Host, exchange: ExchangeId) -> Vec<String> {
+    let tools = host.json(exchange)["result"]["tools"].clone();
+    tools.as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap().into()).collect()
+}
+
+fn isolated(host: &mut Host, value: bool) {
+    host.command(Command::SetContext(vec![("isolatedWorktree".into(), value)]));
+}
+
+fn told(host: &Host, stream: ExchangeId) -> usize {
+    host.exchanges[&stream].text().matches("notifications/tools/list_changed").count()
+}
+
+#[test]
+fn b_4_1_the_menu_is_narrowed_in_the_agents_present_context() {
+    let mut host = Host::new(Config::default());
+    let menu = json!([tool("b"), tool("relay_workspace_land"), tool("a")]);
+    let shown = host.listed(None, &menu);
+    assert_eq!(names(&host, shown), ["b", "a"]);
+    isolated(&mut host, true);
+    let shown = host.listed(None, &menu);
+    assert_eq!(names(&host, shown), ["b", "relay_workspace_land", "a"]);
+}
+
+#[test]
+fn b_4_2_a_call_of_a_hidden_tool_is_forwarded() {
+    let mut host = Host::new(Config::default());
+    host.listed(None, &json!([tool("relay_workspace_land")]));
+    let request = legacy(1, "tools/call", &json!({ "name": "relay_workspace_land" }));
+    host.request(request.clone());
+    assert_eq!(host.sent().body, request.body);
+}
+
+#[test]
+fn b_4_3_everything_else_of_the_result_is_kept() {
+    let mut host = Host::new(Config::default());
+    let exchange = list(&mut host, 1, None);
+    let body = r#"{"id":1,"result":{"_meta":{"a":1.0},"tools":[{"name":"relay_workspace_land"}],"nextCursor":"","ttlMs":9,"cacheScope":"public","x":null}}"#;
+    host.relay_says_with(200, &[], body);
+    let expected = r#"{"id":1,"result":{"_meta":{"a":1.0},"tools":[],"nextCursor":"","ttlMs":0,"cacheScope":"private","x":null}}"#;
+    assert_eq!(host.answer(exchange).text(), expected);
+}
+
+#[test]
+fn b_4_4_without_a_relay_the_last_list_is_shown_narrowed_on_one_page() {
+    let mut host = Host::new(Config::default());
+    list(&mut host, 1, None);
+    host.relay_results(&json!({ "tools": [tool("a"), tool("relay_workspace_land")], "nextCursor": "" }));
+    list(&mut host, 2, Some(""));
+    host.relay_results(&json!({ "tools": [tool("b")] }));
+    host.store_all();
+    for _ in 0..2 {
+        let shown = list(&mut host, 3, None);
+        host.relay_is_away();
+        assert_eq!(host.json(shown)["result"], json!({ "tools": [tool("a"), tool("b")] }));
+        let rest = list(&mut host, 4, Some(""));
+        host.relay_says(504, &json!({}));
+        assert_eq!(names(&host, rest), ["b"]);
+        host.crash(9);
+    }
+}
+
+#[test]
+fn b_4_4_a_modern_list_from_memory_says_that_it_does_not_last() {
+    let mut host = Host::new(Config::default());
+    let shown = host.request(modern(1, "tools/list", &json!({})));
+    host.relay_is_away();
+    let expected = json!({ "resultType": "complete", "tools": [], "ttlMs": 0, "cacheScope": "private" });
+    assert_eq!(host.json(shown)["result"], expected);
+}
+
+#[test]
+fn b_4_4_a_rejection_is_passed_on_never_papered_over() {
+    let error = r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32600,"message":"no"}}"#;
+    for status in [200, 400, 403, 404, 429, 500] {
+        let mut host = Host::new(Config::default());
+        host.listed(None, &json!([tool("a")]));
+        let shown = list(&mut host, 1, None);
+        host.relay_says_with(status, &[], error);
+        assert_eq!((host.answer(shown).status, host.answer(shown).text()), (status, error.into()));
+    }
+}
+
+#[test]
+fn b_4_5_a_tool_that_may_be_queued_admits_the_receipt_in_memory_too() {
+    let mut host = Host::new(Config::default());
+    let schema = json!({ "type": "object", "required": ["id"] });
+    let menu =
+        json!([{ "name": "relay_reply", "outputSchema": schema }, { "name": "x", "outputSchema": schema }]);
+    let live = host.listed(None, &menu);
+    let remembered = list(&mut host, 2, None);
+    host.relay_is_away();
+    for shown in [live, remembered] {
+        let tools = host.json(shown)["result"]["tools"].clone();
+        assert_eq!(tools[0]["outputSchema"]["anyOf"][0], schema);
+        assert_eq!(tools[0]["outputSchema"]["anyOf"][1]["properties"]["queued"]["const"], true);
+        assert_eq!(tools[1]["outputSchema"], schema);
+    }
+}
+
+#[test]
+fn b_4_6_a_change_of_context_is_told_once_and_only_if_something_changed() {
+    let mut host = Host::new(Config::default());
+    let session = host.greeted(Some("s1"));
+    host.listed(Some(&session), &json!([tool("a"), tool("relay_workspace_land")]));
+    let stream = host.request(get(Some(&session)));
+    isolated(&mut host, false);
+    assert_eq!(told(&host, stream), 0);
+    isolated(&mut host, true);
+    isolated(&mut host, true);
+    assert_eq!(told(&host, stream), 1);
+    isolated(&mut host, false);
+    assert_eq!(told(&host, stream), 1, "it is what the agent saw");
+    isolated(&mut host, true);
+    assert_eq!(told(&host, stream), 2);
+}
+
+#[test]
+fn b_4_6_a_relay_that_comes_back_with_another_definition_is_news() {
+    let mut host = Host::new(Config::default());
+    let session = host.greeted(Some("s1"));
+    host.listed(Some(&session), &json!([tool("a")]));
+    let stream = host.request(get(Some(&session)));
+    for (menu, news) in [
+        (json!([tool("a")]), 0),
+        (json!([{ "name": "a", "description": "another" }]), 1),
+        (json!([tool("relay_workspace_land"), { "name": "a", "description": "another" }]), 1),
+    ] {
+        host.request(in_session(legacy(5, "resources/list", &json!({})), Some(&session)));
+        host.relay_is_away();
+        host.pass(1_000);
+        host.relay_says(200, &json!({}));
+        assert_eq!(host.sent().rpc_method(), "tools/list");
+        host.relay_results(&json!({ "tools": menu }));
+        assert_eq!(told(&host, stream), news, "{menu}");
+    }
+}
+
+#[test]
+fn b_4_6_an_empty_menu_from_memory_is_followed_by_news() {
+    let mut host = Host::new(Config::default());
+    let shown = list(&mut host, 1, None);
+    host.relay_is_away();
+    assert_eq!(names(&host, shown), [""; 0]);
+    let stream = host.request(get(None));
+    host.pass(1_000);
+    host.relay_says(200, &json!({}));
+    host.relay_results(&json!({ "tools": [tool("a")] }));
+    assert_eq!(told(&host, stream), 1);
+}
+
+#[test]
+fn b_4_7_several_refreshes_at_once_make_one_fetch_of_all_pages() {
+    let mut host = Host::new(Config::default());
+    let commands = [(); 3].map(|()| host.command(Command::Refresh));
+    host.relay_results(&json!({ "tools": [tool("a")], "nextCursor": "" }));
+    assert_eq!(host.sent().json()["params"], json!({ "cursor": "" }));
+    host.relay_results(&json!({ "tools": [tool("b")] }));
+    assert!(host.calls.is_empty());
+    assert!(commands.iter().all(|command| host.replies[command] == Some(Reply::Done)));
+    assert_eq!(host.status().tools.visible, ["a", "b"]);
+}
+
+#[test]
+fn b_4_7_a_refresh_that_fails_leaves_the_last_list() {
+    let mut host = Host::new(Config::default());
+    host.listed(None, &json!([tool("a")]));
+    for turn in 0..4 {
+        let command = host.command(Command::Refresh);
+        match turn {
+            0 => host.relay_is_away(),
+            1 => host.relay_says(401, &json!({})),
+            2 => host.relay_says(200, &json!({ "id": 1, "error": { "code": 1, "message": "no" } })),
+            _ => {
+                host.relay_results(&json!({ "tools": [tool("b")], "nextCursor": "2" }));
+                host.relay_says(500, &json!({}));
+            }
+        }
+        assert!(matches!(host.replies[&command], Some(Reply::Refused(_))), "{turn}");
+        assert_eq!(host.status().tools.visible, ["a"], "{turn}");
+        host.pass(1_000);
+        host.unanswered().into_iter().for_each(|call| host.answer_call(call, 429, &[], ""));
+        host.unanswered().into_iter().for_each(|call| host.answer_call(call, 429, &[], ""));
+    }
+}
+
+#[test]
+fn b_7_3_a_change_while_no_stream_was_open_is_told_when_one_opens_also_after_a_restart() {
+    for restarts in [false, true] {
+        let mut host = Host::new(Config::default());
+        let session = host.greeted(Some("s1"));
+        host.listed(Some(&session), &json!([tool("a"), tool("relay_workspace_land")]));
+        if restarts {
+            host.crash(0);
+        }
+        isolated(&mut host, true);
+        let stream = host.request(get(Some(&session)));
+        assert_eq!(told(&host, stream), 1, "{restarts}");
+        let unchanged = host.request(get(Some("another")));
+        assert_eq!(told(&host, unchanged), 0);
+    }
+}
+
+#[test]
+fn b_2_3_a_response_is_known_by_its_id_however_that_is_spelled() {
+    for (asked, answered) in [("1.0", "1"), (r#""a\/b""#, r#""a/b""#), (r#""é""#, r#""\u00e9""#)] {
+        let mut host = Host::new(Config::default());
+        let body = format!(r#"{{"jsonrpc":"2.0","id":{asked},"method":"tools/list"}}"#);
+        let shown = host.request(relay_mcp_tests::world::messages::post(body));
+        let menu = r#"{"tools":[{"name":"relay_workspace_land"}]}"#;
+        let event = format!("data: {{\"id\":{answered},\"result\":{menu}}}\n\n");
+        host.relay_says_with(200, &[("content-type", "text/event-stream")], &event);
+        assert_eq!(host.json(shown)["result"], json!({ "tools": [] }), "{asked}");
+        assert!(!host.answer(shown).text().contains("relay_workspace_land"), "{asked}");
+    }
+}
