@@ -11,7 +11,7 @@ use super::proxy::Proxy;
 use super::relay::{self, Arrival};
 use super::stage::Stage;
 use super::story::Sent;
-use super::tell::{Told, count, told};
+use super::tell::{Told, count, ms, told};
 use super::trouble::{Expecting, Trouble, check};
 use crate::secret;
 
@@ -90,7 +90,7 @@ fn names(list: &Value) -> Vec<String> {
 pub(super) async fn call(agent: &mut Agent) -> Result<Told<()>, Trouble> {
     let began = Instant::now();
     let said = whoami(agent).await?;
-    told((), [format!("relay_whoami, {} ms there and back: \"{said}\"", began.elapsed().as_millis())])
+    told((), [format!("relay_whoami, {} there and back: \"{said}\"", ms(began.elapsed()))])
 }
 
 /// Calls `relay_whoami`, and checks that the relay knows the agent.
@@ -129,9 +129,9 @@ pub(super) async fn worktree(
     let began = Instant::now();
     proxy.set_isolated(true).await?;
     events.news_of_the_menu().await?;
-    let after = began.elapsed().as_millis();
+    let after = ms(began.elapsed());
     let shown = agent.menu().await?;
     check("the menu", &shown, &relay::TOOLS.iter().map(|tool| tool.name.to_owned()).collect())?;
-    let seen = format!("tools/list_changed came {after} ms after isolatedWorktree=true");
+    let seen = format!("tools/list_changed came {after} after isolatedWorktree=true");
     told((), [format!("{seen}; it asks again: {} of {}", shown.len(), relay::TOOLS.len())])
 }

@@ -12,7 +12,7 @@ use super::proxy::Proxy;
 use super::relay::{self, Arrival};
 use super::stage::Stage;
 use super::story::Sent;
-use super::tell::{Told, count, told};
+use super::tell::{Told, count, ms, told};
 use super::trouble::{Trouble, becomes, check};
 
 /// The relay returns, and what waited for it arrives: once, in order (B-5.8, B-5.9). A write that is made at
@@ -27,7 +27,7 @@ pub(super) async fn relay(
     let back = Instant::now();
     let how = write_at_once(agent, writes).await?;
     becomes("the outbox", async || proxy.queued().await, Vec::new()).await?;
-    let after = back.elapsed().as_millis();
+    let after = ms(back.elapsed());
     check("the dead letters", &proxy.status().await?["outbox"]["deadLetters"], &json!(0))?;
     let arrived = relay::arrivals(stage)?;
     let applied = arrived.iter().filter(|arrival| arrival.applied);
@@ -37,7 +37,7 @@ pub(super) async fn relay(
     check("the keys of what it applied", &applied, writes)?;
     let lines = [
         format!("pid {}; the agent writes again at once, with a key of its own: {how}", process.id()),
-        format!("{after} ms after its return the outbox is empty; over both its lives the relay applied:"),
+        format!("{after} after its return the outbox is empty; over both its lives the relay applied:"),
     ];
     let list = writes.iter().enumerate().map(|(at, write)| line(at + 1, write, &arrived));
     told(process, lines.into_iter().chain(list).collect::<Vec<_>>())

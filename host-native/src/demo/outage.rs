@@ -11,7 +11,7 @@ use super::proxy::{Proxy, keys};
 use super::relay;
 use super::stage::Stage;
 use super::story::Sent;
-use super::tell::{Told, count, told};
+use super::tell::{Told, count, ms, told};
 use super::trouble::{Expecting, Trouble, becomes, check};
 use crate::commands::Offline;
 use crate::commands::outbox::Outbox;
@@ -36,10 +36,8 @@ pub(super) async fn relay_dies(
     let (receipt, (pid, died)) = tokio::try_join!(queued(agent, "relay_send_message", &arguments), kill)?;
     let arrived = relay::arrivals(stage)?;
     check("the key that the relay saw", Some(&receipt), arrived.last().map(|last| &last.key))?;
-    let seen = format!(
-        "pid {pid} is dead; {} ms later the agent has a receipt, not an error",
-        died.elapsed().as_millis()
-    );
+    let seen =
+        format!("pid {pid} is dead; {} later the agent has a receipt, not an error", ms(died.elapsed()));
     writes.push(Sent { key: receipt.clone(), text: text.to_owned() });
     told((), [seen, format!("queued under the key that the relay saw: {receipt}")])
 }

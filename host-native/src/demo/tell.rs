@@ -1,7 +1,7 @@
 //! How the story is told: numbered steps, each with its time and what was seen.
 
 use std::io::{self, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::DemoError;
 use super::trouble::Trouble;
@@ -42,16 +42,16 @@ impl<'out, W: Write> Teller<'out, W> {
         self.out.flush()?;
         let began = Instant::now();
         let done = work.await;
-        let took = began.elapsed().as_millis();
+        let took = ms(began.elapsed());
         let dots = ".".repeat(COLUMN.saturating_sub(title.chars().count() + 5));
         match done {
             Ok(Told { value, lines }) => {
-                writeln!(self.out, "{dots} {took:>5} ms")?;
+                writeln!(self.out, "{dots} {took:>10}")?;
                 self.lines(&lines)?;
                 Ok(value)
             }
             Err(Trouble { expected, seen }) => {
-                writeln!(self.out, "{dots} FAILED after {took} ms")?;
+                writeln!(self.out, "{dots} FAILED after {took}")?;
                 self.lines(&[format!("expected: {expected}"), format!("seen:     {seen}")])?;
                 Err(DemoError::Failed(self.steps))
             }
@@ -62,6 +62,11 @@ impl<'out, W: Write> Teller<'out, W> {
         lines.iter().try_for_each(|line| writeln!(self.out, "    {line}"))?;
         self.out.flush()
     }
+}
+
+/// `1.7 ms`.
+pub(super) fn ms(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
 }
 
 /// `1 tool`, `2 tools`.
