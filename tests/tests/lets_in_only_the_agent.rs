@@ -250,6 +250,7 @@ async fn a_secret_file_is_made_once() {
     let home = Home::new();
     let file = home.path().join("my-secret");
     std::fs::write(&file, "the-secret-of-my-own-agent-0123456789\n").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
     let proxy = Proxy::to(&relay).flag("--secret-file", &file).start().await;
     assert_eq!(proxy.ready().secret_file.as_deref(), Some(file.as_path()));
     let agent = proxy.stranger(Some("the-secret-of-my-own-agent-0123456789"));

@@ -157,6 +157,11 @@ impl Purpose {
         }
     }
 
+    /// Whether it carries a message of the agent.
+    fn is_forward(&self) -> bool {
+        matches!(self, Self::Write) || (self.exchange().is_some() && !matches!(self, Self::Listen(_)))
+    }
+
     /// Whether the proxy itself depends on the answer, so that it does not wait for ever.
     fn is_timed(&self) -> bool {
         !matches!(self, Self::Pass(_) | Self::Listen(_))

@@ -100,10 +100,10 @@ impl Proxy {
     ) {
         let rules = Rules::new(&self.config, &self.context);
         let shown = tools.filter(|tool| rules.shows(&tool.name)).map(|tool| tool.print).collect();
+        let before = self.menus.views.get(&viewer).cloned();
         let view = self.menus.views.entry(viewer.clone()).or_default();
-        let before = (view.seen.clone(), view.more.clone());
         view.show(cursor, next, shown);
-        if before != (view.seen.clone(), view.more.clone()) {
+        if before.is_none_or(|before| before.seen != view.seen || before.more != view.more) {
             self.store_view(&viewer);
         }
     }

@@ -6,7 +6,7 @@ use super::source::Source;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A value that cannot be.
-    #[error("{key} ({source}): {reason}", source = from)]
+    #[error("{}: {reason}", from.of(key))]
     Bad {
         /// The name in kebab-case, such as `relay-url`.
         key: &'static str,

@@ -9,7 +9,7 @@ use super::{ConfigError, units};
 use crate::settings::HttpLimits;
 
 const HOUR: Duration = Duration::from_secs(3600);
-const TIMES: RangeInclusive<Duration> = Duration::from_millis(10)..=HOUR;
+const TIMES: RangeInclusive<Duration> = Duration::from_millis(1)..=HOUR;
 const COUNTS: RangeInclusive<usize> = 1..=65_536;
 const BODY_BYTES: RangeInclusive<usize> = 1..=1 << 30;
 /// The HTTP library does not go below 8 KiB.

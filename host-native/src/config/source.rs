@@ -17,13 +17,15 @@ pub enum Source {
     Default,
 }
 
-impl std::fmt::Display for Source {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Source {
+    /// The key as it is written there.
+    #[must_use]
+    pub fn of(&self, key: &str) -> String {
         match self {
-            Self::Flag => out.write_str("from the command line"),
-            Self::Variable(name) => write!(out, "from the environment variable {name}"),
-            Self::File(path) => write!(out, "from the file {}", path.display()),
-            Self::Default => out.write_str("by default"),
+            Self::Flag => format!("--{key}"),
+            Self::Variable(name) => format!("{key} (from the environment variable {name})"),
+            Self::File(path) => format!("{key} (from the file {})", path.display()),
+            Self::Default => format!("{key} (by default)"),
         }
     }
 }

@@ -216,7 +216,7 @@ fn zero_and_absurd_limits_are_refused_with_their_key() {
     ] {
         let error = resolved(&[flag], &[]).unwrap_err();
         let key = flag.trim_start_matches('-').split('=').next().unwrap();
-        assert!(error.starts_with(&format!("{key} (from the command line): ")), "{error}");
+        assert!(error.starts_with(&format!("--{key}: ")), "{error}");
     }
     assert!(resolved(&["--max-header-bytes=8192", "--grace=0s", "--outbox-max-bytes=1GiB"], &[]).is_ok());
 }
