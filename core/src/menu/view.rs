@@ -141,6 +141,7 @@ impl Proxy {
         if menu.is_known() {
             let seen = visible(menu, &Rules::new(&self.config, &self.context));
             self.menus.views.insert(viewer.clone(), View { seen, ..View::default() });
+            self.store_view(viewer);
         }
     }
 

@@ -49,6 +49,11 @@ impl Courier {
         Self { backoff, carries: None, failures: 0, is_paused: false, waits_since, is_asked_to_wait: false }
     }
 
+    /// Whether a write is before the relay; it may have been discarded meanwhile.
+    pub(super) fn is_busy(&self) -> bool {
+        self.carries.is_some()
+    }
+
     pub(crate) fn is_paused(&self) -> bool {
         self.is_paused
     }
@@ -75,7 +80,7 @@ impl Proxy {
 
     /// Delivers the oldest write, unless one is under way or it has to wait.
     pub(crate) fn deliver_next(&mut self) {
-        let is_busy = self.outbox.courier.carries.is_some() || self.lane.is_flying();
+        let is_busy = self.outbox.courier.is_busy() || self.lane.is_flying();
         if is_busy || self.timers.is_set(Why::Delivery) || self.draining {
             return;
         }
@@ -92,7 +97,7 @@ impl Proxy {
     /// came back for the agent itself.
     pub(crate) fn hurry_delivery(&mut self, was_down: bool, is_forward: bool) {
         let courier = &self.outbox.courier;
-        if !self.timers.is_set(Why::Delivery) || courier.is_paused {
+        if !self.timers.is_set(Why::Delivery) || courier.is_paused || !self.outbox.has_backlog() {
             return;
         }
         let is_due = match (was_down, courier.is_asked_to_wait) {
@@ -154,15 +159,20 @@ impl Proxy {
     /// It did not get through: the whole queue waits, since nobody may overtake.
     pub(crate) fn on_delivery_failed(&mut self, place: Place, reason: &str, retry_after: Option<Duration>) {
         self.put_down();
+        let Some(entry) = self.outbox.entries.get_mut(&place) else { return self.on_discarded() };
+        entry.last_error = Some(reason.into());
+        let key = entry.write.key.clone();
         let wait = self.outbox.courier.wait(&mut self.random, retry_after);
         self.outbox.courier.waits_since = self.now;
         self.outbox.courier.is_asked_to_wait = retry_after.is_some();
         self.timers.set(Why::Delivery, self.now + wait);
-        if let Some(entry) = self.outbox.entries.get_mut(&place) {
-            entry.last_error = Some(reason.into());
-            let key = entry.write.key.clone();
-            self.observe(Observation::WriteRetried { key, reason: reason.into(), wait });
-        }
+        self.observe(Observation::WriteRetried { key, reason: reason.into(), wait });
+    }
+
+    /// It was discarded by hand while it was before the relay: nothing of it is left to wait for.
+    fn on_discarded(&mut self) {
+        self.deliver_next();
+        self.send_next_write();
     }
 
     /// The relay refused it for good: a dead letter, which holds nobody up (OUTBOX G8).
@@ -184,11 +194,10 @@ impl Proxy {
     /// The relay refused the token: never a dead letter, the queue waits for another token (OUTBOX G7).
     pub(crate) fn on_delivery_unauthorized(&mut self, place: Place, status: u16) {
         self.put_down();
+        let Some(entry) = self.outbox.entries.get_mut(&place) else { return self.on_discarded() };
+        entry.last_error = Some(format!("the relay refused the token (HTTP status {status})"));
         if !core::mem::replace(&mut self.outbox.courier.is_paused, true) {
             self.observe(Observation::OutboxPaused);
-        }
-        if let Some(entry) = self.outbox.entries.get_mut(&place) {
-            entry.last_error = Some(format!("the relay refused the token (HTTP status {status})"));
         }
         self.timers.set(Why::Delivery, self.now + self.config.paused_retry);
     }

@@ -136,10 +136,13 @@ impl Proxy {
             return;
         }
         while let Some(live) = self.lane.waiting.pop_front() {
-            if !self.outbox.has_backlog() && self.outbox.place_of(&live.write.key).is_none() {
+            if self.outbox.has_backlog() || self.outbox.place_of(&live.write.key).is_some() {
+                self.queue(live, &behind_backlog());
+            } else if self.outbox.courier.is_busy() {
+                return self.lane.waiting.push_front(live);
+            } else {
                 return self.fly(live);
             }
-            self.queue(live, &behind_backlog());
         }
         self.deliver_next();
     }

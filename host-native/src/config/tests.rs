@@ -207,7 +207,7 @@ fn zero_and_absurd_limits_are_refused_with_their_key() {
         "--head-timeout=0s",
         "--body-timeout=2h",
         "--relay-timeout=0ms",
-        "--keepalive=1ms",
+        "--keepalive=0ms",
         "--allow-origin=null",
         "--allow-origin=https://a.example/",
         "--allow-host=https://a.example",

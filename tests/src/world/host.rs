@@ -14,6 +14,7 @@ use super::Disk;
 /// When every world begins.
 const BEGIN: u64 = 1_000_000;
 
+#[derive(Clone)]
 pub struct Host {
     pub proxy: Proxy,
     pub now: u64,
@@ -46,6 +47,7 @@ pub struct Step {
 }
 
 /// What the machine was opened with.
+#[derive(Clone)]
 struct Opened {
     config: Config,
     seed: [u8; 32],

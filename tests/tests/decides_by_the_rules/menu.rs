@@ -218,6 +218,39 @@ fn b_7_3_a_change_while_no_stream_was_open_is_told_when_one_opens_also_after_a_r
 }
 
 #[test]
+fn b_7_3_an_agent_that_saw_an_empty_menu_hears_of_the_menu_after_a_restart() {
+    let mut host = Host::new(Config::default());
+    let shown = list(&mut host, 1, None);
+    host.relay_is_away();
+    assert_eq!(names(&host, shown), [""; 0]);
+    host.store_all();
+    host.crash(0);
+    host.command(Command::Refresh);
+    host.relay_results(&json!({ "tools": [tool("a")] }));
+    let stream = host.request(get(None));
+    assert_eq!(told(&host, stream), 1);
+}
+
+#[test]
+fn b_7_3_an_agent_that_listened_before_it_looked_hears_of_changes_after_a_restart() {
+    for looks in [false, true] {
+        let mut host = Host::new(Config::default());
+        host.command(Command::Refresh);
+        host.relay_results(&json!({ "tools": [] }));
+        host.request(get(None));
+        if looks {
+            host.listed(None, &json!([]));
+        }
+        host.store_all();
+        host.crash(0);
+        host.command(Command::Refresh);
+        host.relay_results(&json!({ "tools": [tool("a")] }));
+        let stream = host.request(get(None));
+        assert_eq!(told(&host, stream), 1, "{looks}");
+    }
+}
+
+#[test]
 fn b_2_3_a_response_is_known_by_its_id_however_that_is_spelled() {
     for (asked, answered) in [("1.0", "1"), (r#""a\/b""#, r#""a/b""#), (r#""é""#, r#""\u00e9""#)] {
         let mut host = Host::new(Config::default());
