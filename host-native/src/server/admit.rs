@@ -1,5 +1,6 @@
 //! The way through the door: the head is checked before the body is read (B-1.3).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, HOST, HeaderName, ORIGIN};
@@ -51,14 +52,14 @@ impl<M: Machine + Send + 'static> Server<M> {
     }
 
     fn knock(&self, head: &http::request::Parts) -> Result<Method, Refusal> {
-        let authority = head.uri.authority().map(|authority| authority.as_str().as_bytes().to_vec());
+        let authority = head.uri.authority().map(|authority| authority.as_str().as_bytes());
         let host = one(&head.headers, &HOST);
         let origin = one(&head.headers, &ORIGIN);
         let authorization = one(&head.headers, &AUTHORIZATION);
         let content_encoding = one(&head.headers, &CONTENT_ENCODING);
         let content_length = one(&head.headers, &CONTENT_LENGTH);
         // A target in absolute form names the host too, and both must be ours.
-        if let Some(authority) = &authority
+        if let Some(authority) = authority
             && host.as_ref().is_some_and(|host| !host.eq_ignore_ascii_case(authority))
         {
             return Err(Refusal::ForeignHost);
@@ -66,7 +67,7 @@ impl<M: Machine + Send + 'static> Server<M> {
         self.door.admit(&Knock {
             method: head.method.as_str(),
             path: head.uri.path(),
-            host: host.as_deref().or(authority.as_deref()),
+            host: host.as_deref().or(authority),
             origin: origin.as_deref(),
             authorization: authorization.as_deref(),
             content_encoding: content_encoding.as_deref(),
@@ -76,12 +77,12 @@ impl<M: Machine + Send + 'static> Server<M> {
 }
 
 /// The value of a header; several of them joined, which no check of the door lets pass.
-fn one(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
+fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, [u8]>> {
     let mut values = headers.get_all(name).iter();
-    let mut joined = values.next()?.as_bytes().to_vec();
+    let mut joined = Cow::Borrowed(values.next()?.as_bytes());
     for value in values {
-        joined.extend_from_slice(b", ");
-        joined.extend_from_slice(value.as_bytes());
+        joined.to_mut().extend_from_slice(b", ");
+        joined.to_mut().extend_from_slice(value.as_bytes());
     }
     Some(joined)
 }
