@@ -102,7 +102,8 @@ impl Proxy {
 
     pub(crate) fn on_agent_gone(&mut self, exchange: ExchangeId) {
         if self.ahead.drop_answer(exchange) {
-            return self.actions.push(Action::Abort { exchange });
+            self.actions.push(Action::Abort { exchange });
+            return self.on_not_shown(exchange);
         }
         if !self.exchanges.contains_key(&exchange) || self.leave_writes(exchange) {
             return;

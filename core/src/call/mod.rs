@@ -157,9 +157,9 @@ impl Purpose {
         }
     }
 
-    /// Whether it carries a message of the agent.
+    /// Whether it carries a message of the agent, and no write: those have their own order.
     fn is_forward(&self) -> bool {
-        matches!(self, Self::Write) || (self.exchange().is_some() && !matches!(self, Self::Listen(_)))
+        self.exchange().is_some() && !matches!(self, Self::Listen(_))
     }
 
     /// Whether the proxy itself depends on the answer, so that it does not wait for ever.

@@ -58,7 +58,7 @@ impl Proxy {
         self.saw(viewer.clone(), cursor.as_deref(), page.next.as_deref(), page.tools.iter());
         let answer = Bytes::from(response.with_result(&narrowed.result));
         self.take_page(viewer.era(), page);
-        self.show_in_order(&viewer);
+        self.show_in_order(&viewer, exchange);
         self.respond_as(exchange, call, facts, answer);
         self.tell_changes();
     }
@@ -73,7 +73,7 @@ impl Proxy {
         };
         let result = list_result(viewer.era(), &tools, &Rules::new(&self.config, &self.context));
         self.saw(viewer.clone(), cursor, None, tools.iter());
-        self.show_in_order(&viewer);
+        self.show_in_order(&viewer, exchange);
         self.observe(Observation::MenuFromMemory);
         self.respond_result(exchange, &result);
     }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::{Menu, Rules, Tool, Viewer};
-use crate::ids::Ticket;
+use crate::ids::{ExchangeId, Ticket};
 use crate::observation::Observation;
 use crate::proxy::Proxy;
 use crate::record::{Change, Record, RecordKey, RecordKind};
@@ -24,7 +24,10 @@ pub(crate) struct View {
     told: Option<Vec<u64>>,
     /// What it saw last is in an answer that waits for this ticket: what changes meanwhile is told after it.
     #[serde(skip)]
-    unsent: Option<Ticket>,
+    unsent: Option<(Ticket, ExchangeId)>,
+    /// The agent left before it saw that: whatever the menu is, it is news.
+    #[serde(default)]
+    is_doubtful: bool,
 }
 
 impl View {
@@ -39,11 +42,15 @@ impl View {
         }
         self.more = next.map(String::from);
         self.told = None;
+        self.is_doubtful = false;
     }
 
     /// Whether what may be seen now is no longer what was seen. Where one of the two is known in part only,
     /// the common part decides.
     fn differs(&self, now: &[u64], is_complete: bool) -> bool {
+        if self.is_doubtful {
+            return true;
+        }
         if is_complete && self.more.is_none() {
             return self.seen != now;
         }
@@ -109,17 +116,30 @@ impl Proxy {
     }
 
     /// The answer that shows what this viewer saw is the next to leave.
-    pub(super) fn show_in_order(&mut self, viewer: &Viewer) {
+    pub(super) fn show_in_order(&mut self, viewer: &Viewer, exchange: ExchangeId) {
         if let Some(view) = self.menus.views.get_mut(viewer) {
-            view.unsent = self.ahead.ticket_of_answer();
+            view.unsent = self.ahead.ticket_of_answer().map(|ticket| (ticket, exchange));
         }
+    }
+
+    /// The agent left before the answer to this exchange did.
+    pub(crate) fn on_not_shown(&mut self, exchange: ExchangeId) {
+        let unseen = |view: &View| view.unsent.is_some_and(|(_, of)| of == exchange);
+        let viewer = self.menus.views.iter().find(|(_, view)| unseen(view)).map(|(viewer, _)| viewer.clone());
+        let Some(viewer) = viewer else { return };
+        if let Some(view) = self.menus.views.get_mut(&viewer) {
+            view.unsent = None;
+            view.is_doubtful = true;
+        }
+        self.store_view(&viewer);
+        self.tell_changes();
     }
 
     /// All answers that waited for this ticket have left.
     pub(crate) fn on_shown(&mut self, through: Ticket) {
         let mut is_any = false;
         for view in self.menus.views.values_mut() {
-            let is_sent = view.unsent.is_some_and(|ticket| ticket <= through);
+            let is_sent = view.unsent.is_some_and(|(ticket, _)| ticket <= through);
             if is_sent {
                 view.unsent = None;
                 is_any = true;
