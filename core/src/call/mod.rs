@@ -1,6 +1,8 @@
 //! Calls to the relay: each is made for a purpose, and every answer is told by how the call went.
 
-mod answer;
+mod body;
+mod head;
+mod outcome;
 mod reading;
 mod send;
 
@@ -17,7 +19,7 @@ use crate::input::{Method, Sent};
 use crate::jsonrpc::Id;
 use crate::outbox::Place;
 
-pub(crate) use answer::{Words, with_id};
+pub(crate) use outcome::{Words, with_id};
 pub(crate) use reading::{Facts, Reading};
 
 /// A request to the relay, before it is sent and while it may be sent again.
