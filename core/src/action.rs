@@ -27,8 +27,7 @@ pub enum Action {
         request: RelayRequest,
     },
     /// Hand the relay's answer to the agent as it is and as it comes (B-2.3). The last action of the
-    /// exchange; the call itself ends with [`RelayEnd`](crate::Input::RelayEnd) or
-    /// [`RelayFailed`](crate::Input::RelayFailed).
+    /// exchange, and the last that the machine wants to hear of the call.
     Splice {
         /// Whose answer.
         call: CallId,
@@ -37,12 +36,14 @@ pub enum Action {
         /// Changes to the relay's headers.
         edits: Vec<HeaderEdit>,
     },
-    /// Feed the relay's answer to the machine, chunk by chunk.
+    /// Feed the relay's answer to the machine, chunk by chunk. Its head is kept until [`Cancel`](Self::Cancel),
+    /// since an [`AnswerHead::OfCall`] may come after its end.
     Read {
         /// Whose answer.
         call: CallId,
     },
-    /// Forget a call: close its connection or drop its answer. Nothing more is reported of it.
+    /// Forget a call: close its connection, drop its answer, or, where that was read to its end, its head.
+    /// Nothing more is reported of it.
     Cancel {
         /// The call that nobody needs any more.
         call: CallId,

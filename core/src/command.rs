@@ -28,6 +28,7 @@ impl Proxy {
             Command::Refresh => self.refresh(command),
             Command::TokenChanged => {
                 self.unpause_delivery();
+                self.hurry_upstreams();
                 self.reply(command, Reply::Done);
             }
             Command::Status => {
@@ -106,8 +107,10 @@ impl Proxy {
             match held {
                 Held::Receipts(place) => self.on_write_durable(place),
                 Held::Reply(command, reply) => self.reply(command, reply),
+                Held::Answer(action) => self.actions.push(action),
             }
         }
+        self.on_shown(through);
     }
 
     /// The store refused some batches: writes among them are not accepted (OUTBOX G12), everything else is
@@ -124,8 +127,10 @@ impl Proxy {
                     let sentence: String = alloc::format!("the store did not take the change: {reason}");
                     self.reply(command, Reply::Refused(sentence));
                 }
+                Held::Answer(action) => self.actions.push(action),
             }
         }
+        self.on_shown(through);
         if self.ahead.has_refused() {
             self.timers.set(Why::StoreRetry, self.now + STORE_RETRY);
         }

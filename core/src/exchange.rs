@@ -7,13 +7,15 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use crate::action::{Action, AnswerHead};
-use crate::headers::{self, Header, HeaderEdit, SESSION_ID};
+use crate::call::Facts;
+use crate::headers::{self, Header, SESSION_ID};
 use crate::ids::{CallId, ExchangeId};
 use crate::input::{AgentRequest, Method, Sent};
 use crate::jsonrpc::{self, Id, Malformed, Message, Parsed, code};
 use crate::mcp::{Era, sse};
 use crate::proxy::Proxy;
 use crate::session::Known;
+use crate::write_ahead::Held;
 
 /// What must be known of a request until it is answered.
 #[derive(Clone, Debug)]
@@ -64,8 +66,9 @@ impl Proxy {
                 "initialize" => self.greet(exchange, parsed),
                 "server/discover" => self.discover(exchange),
                 "tools/list" => self.list(exchange, params.as_ref()),
-                "tools/call" => self.call_tool(exchange, parsed),
+                "tools/call" => self.call_tool(exchange, parsed, params.as_ref()),
                 "ping" => self.ping(exchange),
+                "subscriptions/listen" if era == Era::Modern => self.listen(exchange, params.as_ref()),
                 _ => self.pass(exchange),
             },
             Message::Notification { method } if method == "notifications/initialized" => {
@@ -98,6 +101,10 @@ impl Proxy {
     }
 
     pub(crate) fn on_agent_gone(&mut self, exchange: ExchangeId) {
+        if self.ahead.drop_answer(exchange) {
+            self.actions.push(Action::Abort { exchange });
+            return self.on_not_shown(exchange);
+        }
         if !self.exchanges.contains_key(&exchange) || self.leave_writes(exchange) {
             return;
         }
@@ -120,36 +127,43 @@ impl Proxy {
         self.answer(exchange, AnswerHead::Own { status, headers: Vec::new() }, Bytes::new());
     }
 
-    /// Answers an exchange whole.
+    /// Answers an exchange whole; where a stream has begun, with its last event.
     pub(crate) fn answer(&mut self, exchange: ExchangeId, head: AnswerHead, body: Bytes) {
+        if self.has_begun(exchange) {
+            self.answer_chunk(exchange, sse::event(core::str::from_utf8(&body).unwrap_or_default()));
+            return self.answer_end(exchange);
+        }
         if self.exchanges.remove(&exchange).is_some() {
-            self.actions.push(Action::Answer { exchange, head, body });
+            let answer = Action::Answer { exchange, head, body };
+            // Write-ahead: what this step learned is durable before the agent can build on it.
+            if self.ahead.is_batch_empty() {
+                self.actions.push(answer);
+            } else {
+                self.ahead.hold(Held::Answer(answer));
+            }
         }
     }
 
     /// Answers a request with a JSON-RPC response of ours, in whatever form its answer has begun.
     pub(crate) fn respond(&mut self, exchange: ExchangeId, response: Bytes) {
-        self.respond_with(exchange, AnswerHead::own(200, "application/json"), response);
+        self.answer_json(exchange, 200, response);
     }
 
-    /// Answers a request with a JSON-RPC response under the head of a call.
-    pub(crate) fn respond_as(
-        &mut self,
-        exchange: ExchangeId,
-        call: CallId,
-        edits: Vec<HeaderEdit>,
-        response: Bytes,
-    ) {
-        self.respond_with(exchange, AnswerHead::OfCall { call, edits }, response);
-    }
-
-    fn respond_with(&mut self, exchange: ExchangeId, head: AnswerHead, response: Bytes) {
-        if !self.exchanges.get(&exchange).is_some_and(|known| known.begun) {
-            return self.answer(exchange, head, response);
+    /// Answers a request as a call was answered: under its head, and in an event where it is a stream.
+    pub(crate) fn respond_as(&mut self, exchange: ExchangeId, call: CallId, facts: Facts, response: Bytes) {
+        let body = match &facts.event {
+            Some(event) => event.with_data(core::str::from_utf8(&response).unwrap_or_default()),
+            None => response,
+        };
+        if self.has_begun(exchange) {
+            self.answer_chunk(exchange, body);
+            return self.answer_end(exchange);
         }
-        let event = sse::event(core::str::from_utf8(&response).unwrap_or_default());
-        self.answer_chunk(exchange, event);
-        self.answer_end(exchange);
+        self.answer(exchange, AnswerHead::OfCall { call, edits: facts.edits }, body);
+    }
+
+    fn has_begun(&self, exchange: ExchangeId) -> bool {
+        self.exchanges.get(&exchange).is_some_and(|known| known.begun)
     }
 
     /// Answers a request with a result of ours.

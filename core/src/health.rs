@@ -9,15 +9,16 @@ use crate::status::Why;
 const PROBE: &str = r#"{"jsonrpc":"2.0","id":"relay-mcp-proxy","method":"ping"}"#;
 
 impl Proxy {
-    /// The relay answered a call. When it had been away: what is queued goes out at once (B-5.8), and the
+    /// The relay answered a call, `is_forward` when that was the agent's own. When it had been away: what is queued goes out at once (B-5.8), and the
     /// menu is fetched again (B-4.6).
-    pub(crate) fn on_relay_answered(&mut self) {
+    pub(crate) fn on_relay_answered(&mut self, is_forward: bool) {
         let was_down = self.relay.is_down();
+        self.hurry_delivery(was_down, is_forward);
         let Some(after) = self.relay.answered(self.now) else { return };
         self.timers.clear(Why::Probe);
         self.observe(Observation::RelayUp { after });
         if was_down {
-            self.hurry_delivery();
+            self.hurry_upstreams();
             self.fetch_known_menus();
         }
     }

@@ -2,6 +2,7 @@
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use bytes::Bytes;
 
@@ -69,12 +70,11 @@ impl Proxy {
         &mut self,
         exchange: ExchangeId,
         call: CallId,
-        facts: Facts,
+        mut facts: Facts,
         answered: Answered,
     ) {
         let (body, result) = match &answered {
-            Answered::Response(body) => (body, result_of(body)),
-            Answered::Other(body) => (body, None),
+            Answered::Whole(body) => (body, result_of(body)),
             Answered::TooLarge => {
                 self.sessions.forget_expected(exchange);
                 return self.respond_too_large(exchange);
@@ -82,16 +82,15 @@ impl Proxy {
         };
         let Some(result) = result else {
             self.sessions.forget_expected(exchange);
-            return self.respond_as(exchange, call, facts.edits, body.clone());
+            return self.respond_as(exchange, call, facts, body.clone());
         };
         self.relay.speaks(Era::Legacy);
         self.remember_hello(Era::Legacy, result.clone());
-        let Facts { session, told_session, mut edits, .. } = facts;
-        let session = self.begin_session(exchange, session, told_session);
-        edits.push(HeaderEdit::Set(Header::new(SESSION_ID, session)));
+        let session = self.begin_session(exchange, facts.session.take(), facts.told_session.take());
+        facts.edits.push(HeaderEdit::Set(Header::new(SESSION_ID, session)));
         let greeting = as_initialize_result(&result, None);
         let body = with_result(body, &greeting);
-        self.respond_as(exchange, call, edits, body);
+        self.respond_as(exchange, call, facts, body);
     }
 
     /// `initialize` while the relay is away: the session gets a name of ours and is opened later (B-3.2).
@@ -120,19 +119,20 @@ impl Proxy {
         facts: Facts,
         answered: Answered,
     ) {
-        let (Answered::Response(body) | Answered::Other(body)) = &answered else {
+        let Answered::Whole(body) = &answered else {
             return self.answer_not_modern(exchange);
         };
         if let Some(result) = result_of(body).filter(|result| is_discovery(result)) {
             self.relay.speaks(Era::Modern);
             self.remember_hello(Era::Modern, result.clone());
             let greeting = with_list_changed(&result);
-            return self.respond_as(exchange, call, facts.edits, with_result(body, &greeting));
+            return self.respond_as(exchange, call, facts, with_result(body, &greeting));
         }
-        let error = core::str::from_utf8(body).ok().and_then(Response::parse).and_then(|r| r.error_code());
-        if error.is_some_and(|error| MODERN_ERRORS.contains(&error)) {
+        let response = core::str::from_utf8(body).ok().and_then(Response::parse);
+        let error = response.as_ref().and_then(Response::error_code);
+        if response.as_ref().is_some_and(is_modern_error) {
             self.relay.speaks(Era::Modern);
-            return self.respond_as(exchange, call, facts.edits, body.clone());
+            return self.respond_as(exchange, call, facts, body.clone());
         }
         if error == Some(-32601) || matches!(facts.status, 404 | 405) {
             self.forget_modern();
@@ -206,8 +206,25 @@ fn with_result(body: &Bytes, result: &str) -> Bytes {
     response.map_or_else(|| body.clone(), |response| Bytes::from(response.with_result(result)))
 }
 
+/// Whether a result is a modern server's: one that names a modern revision. Some legacy servers answer too,
+/// and name legacy revisions only.
 fn is_discovery(result: &str) -> bool {
-    Object::parse(result).is_some_and(|result| result.get("supportedVersions").is_some())
+    Object::parse(result).is_some_and(|result| names_modern(result.get("supportedVersions")))
+}
+
+/// Whether an error shows that the server is modern. One that refuses the revision says which it supports,
+/// and some legacy servers do that too.
+fn is_modern_error(response: &Response<'_>) -> bool {
+    let code = response.error_code().filter(|code| MODERN_ERRORS.contains(code));
+    let data = response.error.and_then(Object::parse).and_then(|error| error.object("data"));
+    let supported = data.as_ref().and_then(|data| data.get("supported"));
+    code.is_some() && (supported.is_none() || names_modern(supported))
+}
+
+/// Whether a list of revisions, a JSON text, names a modern one.
+fn names_modern(versions: Option<&str>) -> bool {
+    let versions = versions.and_then(|versions| serde_json::from_str::<Vec<String>>(versions).ok());
+    versions.is_some_and(|versions| versions.iter().any(|version| version.as_str() >= MODERN))
 }
 
 /// A hello that promises to tell of changes of the menu (B-3.1).

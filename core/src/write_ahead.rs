@@ -4,7 +4,8 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use crate::ids::{CommandId, Ticket};
+use crate::action::{Action, AnswerHead};
+use crate::ids::{CallId, CommandId, ExchangeId, Ticket};
 use crate::outbox::Place;
 use crate::record::{Change, RecordKey};
 use crate::status::Reply;
@@ -16,6 +17,9 @@ pub(crate) enum Held {
     Receipts(Place),
     /// The answer to a command.
     Reply(CommandId, Reply),
+    /// An answer that tells what is not stored yet, and the release of its call. It goes out even where the
+    /// store refuses, since it promises nothing.
+    Answer(Action),
 }
 
 /// The changes on their way to the store.
@@ -40,7 +44,37 @@ impl WriteAhead {
 
     /// Holds something until this step's batch is durable.
     pub(crate) fn hold(&mut self, held: Held) {
-        self.held.push((self.ticket, held));
+        self.hold_for(self.ticket, held);
+    }
+
+    /// The ticket that an answer of this step waits for, if it has to.
+    pub(crate) fn ticket_of_answer(&self) -> Option<Ticket> {
+        (!self.batch.is_empty()).then_some(self.ticket)
+    }
+
+    /// Whether this step changes nothing so far, so that nothing has to wait.
+    pub(crate) fn is_batch_empty(&self) -> bool {
+        self.batch.is_empty()
+    }
+
+    /// The ticket that an answer under the head of this call waits for.
+    pub(crate) fn ticket_of_head(&self, of: CallId) -> Option<Ticket> {
+        let uses_head = |held: &Held| matches!(held, Held::Answer(Action::Answer { head: AnswerHead::OfCall { call, .. }, .. }) if *call == of);
+        self.held.iter().rev().find(|(_, held)| uses_head(held)).map(|(ticket, _)| *ticket)
+    }
+
+    /// Nobody waits for the answer to this exchange any more. Whether one was held.
+    pub(crate) fn drop_answer(&mut self, to: ExchangeId) -> bool {
+        let before = self.held.len();
+        self.held.retain(
+            |(_, held)| !matches!(held, Held::Answer(Action::Answer { exchange, .. }) if *exchange == to),
+        );
+        self.held.len() < before
+    }
+
+    /// Holds something until this ticket is durable.
+    pub(crate) fn hold_for(&mut self, ticket: Ticket, held: Held) {
+        self.held.push((ticket, held));
     }
 
     /// Ends this step's batch.

@@ -1,26 +1,142 @@
 //! The runner's relay token, live (B-2.2).
 
-use std::sync::{Arc, RwLock};
+#[cfg(test)]
+mod tests;
+mod watched;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::settings::TokenOrigin;
+use watched::Watched;
 
 /// Where the token is read at each forward. Cheap to clone; all clones see the same token.
+///
+/// A token from a file is looked after at every [`current`](Self::current): one `stat`, and a read only
+/// when the file changed. No timer, and no forward that carries a token which was replaced before it.
 #[derive(Clone)]
-pub struct TokenSource(Arc<RwLock<Option<Arc<str>>>>);
+pub struct TokenSource(Arc<Mutex<State>>);
+
+struct State {
+    token: Option<Arc<str>>,
+    file: Option<Watched>,
+}
+
+/// Why a token cannot be used. Never shows it.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// It would not survive a header.
+    #[error("the relay token in {place} may hold visible ASCII characters only: no spaces, no line breaks")]
+    NotVisible {
+        /// The file or the environment variable.
+        place: String,
+    },
+    /// There is a file, but it cannot be read.
+    #[error("the token file {} cannot be read: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+}
 
 impl TokenSource {
-    /// A source that holds this token until another one is [set](Self::set).
-    #[must_use]
-    pub fn new(token: Option<String>) -> Self {
-        Self(Arc::new(RwLock::new(token.map(Arc::from))))
+    /// The token of this origin. An absent or empty file is no token, and is looked after all the same.
+    ///
+    /// # Errors
+    /// The token cannot be used, or its file not be read.
+    pub fn open(origin: &TokenOrigin) -> Result<Self, TokenError> {
+        let state = match origin {
+            TokenOrigin::None => State { token: None, file: None },
+            TokenOrigin::Environment(token) => State { token: fit(token, "RELAY_TOKEN")?, file: None },
+            TokenOrigin::File(path) => {
+                let file = Watched::open(path)?;
+                State { token: file.token(), file: Some(file) }
+            }
+        };
+        Ok(Self(Arc::new(Mutex::new(state))))
     }
 
-    /// The token as it is at this moment.
+    /// This token, for who needs no file; `None` for calls without a token.
+    #[must_use]
+    pub fn fixed(token: Option<&str>) -> Self {
+        Self(Arc::new(Mutex::new(State { token: token.map(Arc::from), file: None })))
+    }
+
+    /// The token as it is at this moment. A file that became unreadable or unfit leaves the token as it was,
+    /// and a warning in the log.
     #[must_use]
     pub fn current(&self) -> Option<Arc<str>> {
-        self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        let mut state = self.lock();
+        state.look_again(Watched::read_if_changed);
+        state.token.clone()
     }
 
-    /// Replaces the token.
+    /// Replaces the token. It holds until it is replaced again, or the file changes. One that [`check_token`]
+    /// refuses changes nothing but the log.
     pub fn set(&self, token: Option<String>) {
-        *self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner) = token.map(Arc::from);
+        let mut state = self.lock();
+        state.look_again(Watched::read);
+        match token.map_or(Ok(None), |token| fit(&token, "the request")) {
+            Ok(token) => state.token = token,
+            Err(error) => tracing::warn!("{error}; the token stays as it was"),
+        }
     }
+
+    /// Reads the file again, whether it looks changed or not; returns whether the token is another one now
+    /// than [`current`](Self::current) said last (B-2.7).
+    #[must_use]
+    pub fn reread(&self) -> bool {
+        let mut state = self.lock();
+        let before = state.token.clone();
+        state.look_again(Watched::read);
+        state.token != before
+    }
+
+    /// Whether the token now, read again, is another one than the one that a call went out with: then a
+    /// refused call is worth a second try (B-2.7).
+    #[must_use]
+    pub fn differs_from(&self, used: Option<&Arc<str>>) -> bool {
+        let mut state = self.lock();
+        state.look_again(Watched::read);
+        state.token.as_ref() != used
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn look_again(&mut self, look: impl FnOnce(&mut Watched) -> bool) {
+        if let Some(file) = &mut self.file
+            && look(file)
+        {
+            self.token = file.token();
+        }
+    }
+}
+
+impl std::fmt::Debug for TokenSource {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("TokenSource(…)")
+    }
+}
+
+/// Whether [`TokenSource::set`] would take this token.
+///
+/// # Errors
+/// It would not survive a header.
+pub fn check_token(token: &str) -> Result<(), TokenError> {
+    fit(token, "the request").map(drop)
+}
+
+/// The token without the white space around it; nothing is no token.
+fn fit(token: &str, place: &str) -> Result<Option<Arc<str>>, TokenError> {
+    let token = token.trim_ascii();
+    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(TokenError::NotVisible { place: place.to_owned() });
+    }
+    Ok(Some(token).filter(|token| !token.is_empty()).map(Arc::from))
 }

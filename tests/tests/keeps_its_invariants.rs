@@ -92,6 +92,7 @@ fn run(plan: Plan) -> World {
     let mut world = World::new(plan);
     world.run();
     assert_eq!(world.unanswered(), [], "B-9.1: every request is answered");
+    assert!(world.host.ended.is_empty(), "B-9.8: no head of an answer is kept for ever");
     world.judge.check_order(&world.relay);
     check_accepted(&mut world);
     world.judge.check_told();

@@ -1,6 +1,8 @@
 //! Calls to the relay: each is made for a purpose, and every answer is told by how the call went.
 
-mod answer;
+mod body;
+mod head;
+mod outcome;
 mod reading;
 mod send;
 
@@ -17,7 +19,7 @@ use crate::input::{Method, Sent};
 use crate::jsonrpc::Id;
 use crate::outbox::Place;
 
-pub(crate) use answer::{Words, with_id};
+pub(crate) use outcome::{Words, with_id};
 pub(crate) use reading::{Facts, Reading};
 
 /// A request to the relay, before it is sent and while it may be sent again.
@@ -58,6 +60,8 @@ pub(crate) enum Purpose {
     Open(String),
     /// `notifications/initialized` of that session.
     Opened(String),
+    /// The relay's side of a stream of the agent (B-7).
+    Listen(ExchangeId),
     /// A page of the proxy's own fetch of the menu (B-4.7).
     Fetch,
     /// Asks a relay that is down whether it is back (OUTBOX G6).
@@ -87,10 +91,8 @@ pub(crate) struct Down {
 /// How a call went whose answer was read to its end.
 #[derive(Clone, Debug)]
 pub(crate) enum Answered {
-    /// A JSON-RPC response, as its text.
-    Response(Bytes),
-    /// Something else.
-    Other(Bytes),
+    /// This, which should be a JSON-RPC response: whoever reads it sees.
+    Whole(Bytes),
     /// More than is read.
     TooLarge,
 }
@@ -145,7 +147,8 @@ impl Purpose {
             | Self::Ping(exchange)
             | Self::Greet(exchange)
             | Self::Discover(exchange)
-            | Self::List(exchange, _) => Some(*exchange),
+            | Self::List(exchange, _)
+            | Self::Listen(exchange) => Some(*exchange),
             Self::Write
             | Self::Deliver(_)
             | Self::Open(_)
@@ -156,9 +159,14 @@ impl Purpose {
         }
     }
 
+    /// Whether it carries a message of the agent, and no write: those have their own order.
+    fn is_forward(&self) -> bool {
+        self.exchange().is_some() && !matches!(self, Self::Listen(_))
+    }
+
     /// Whether the proxy itself depends on the answer, so that it does not wait for ever.
     fn is_timed(&self) -> bool {
-        !matches!(self, Self::Pass(_))
+        !matches!(self, Self::Pass(_) | Self::Listen(_))
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Facts {
     pub(crate) retry_after: Option<Duration>,
     /// What to change in the head when it goes on to the agent.
     pub(crate) edits: Vec<HeaderEdit>,
+    /// The event that the response came in, where the answer is a stream.
+    pub(crate) event: Option<Event>,
 }
 
 /// An answer that is being read.

@@ -1,18 +1,19 @@
 //! Sending: the session's id, the time limit, and a second try where the first provably did nothing.
 
 use crate::action::{Action, RelayRequest};
-use crate::call::{Call, Errand};
+use crate::call::{Call, Errand, Purpose};
 use crate::headers::{Header, HeaderEdit, SESSION_ID};
 use crate::ids::CallId;
 use crate::proxy::Proxy;
 use crate::session::Route;
 use crate::status::Why;
+use crate::write_ahead::Held;
 
 impl Proxy {
     /// Sends an errand, at once or as soon as its session is open (B-3.4).
     pub(crate) fn send(&mut self, errand: Errand) {
         let route = match &errand.session {
-            Some(session) => self.sessions.route(session, self.now),
+            Some(session) => self.sessions.route(session),
             None => Route::AsItIs,
         };
         match route {
@@ -48,6 +49,9 @@ impl Proxy {
         if errand.purpose.is_timed() {
             self.limit_time(call);
         }
+        if let Purpose::Listen(stream) = errand.purpose {
+            self.on_upstream_called(stream, call);
+        }
         self.calls.insert(call, Call { errand, relay_session, reading: None });
         self.actions.push(Action::Call { call, request });
     }
@@ -73,7 +77,15 @@ impl Proxy {
     /// Ends a call that nobody needs any more.
     pub(crate) fn cancel(&mut self, call: CallId) -> Option<Call> {
         let known = self.take_call(call)?;
-        self.actions.push(Action::Cancel { call });
+        self.release(call);
         Some(known)
+    }
+
+    /// Lets the host forget a call, after all that goes out under its head.
+    pub(crate) fn release(&mut self, call: CallId) {
+        match self.ahead.ticket_of_head(call) {
+            Some(ticket) => self.ahead.hold_for(ticket, Held::Answer(Action::Cancel { call })),
+            None => self.actions.push(Action::Cancel { call }),
+        }
     }
 }

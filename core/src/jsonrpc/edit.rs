@@ -1,6 +1,7 @@
 //! Changes to a JSON text that leave every other byte as it was.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::object::Object;
@@ -16,6 +17,24 @@ pub fn set_member(object: &Object<'_>, name: &str, value: &str) -> String {
     let end = text.len() - 1;
     let comma = if object.members().next().is_some() { "," } else { "" };
     splice_into(text, end..end, &alloc::format!("{comma}{}:{value}", quoted(name)))
+}
+
+/// The text of `object` with other values for these names, as far as they are there.
+#[must_use]
+pub fn replace_members(object: &Object<'_>, values: &[(&str, &str)]) -> String {
+    let found = values.iter().filter_map(|(name, value)| Some((object.span(object.get(name)?), *value)));
+    let mut found: Vec<(Range<usize>, &str)> = found.collect();
+    found.sort_unstable_by_key(|(span, _)| span.start);
+    let longer: usize = found.iter().map(|(_, value)| value.len()).sum();
+    let mut text = String::with_capacity(object.text().len() + longer);
+    let mut done = 0;
+    for (span, value) in found {
+        text.push_str(&object.text()[done..span.start]);
+        text.push_str(value);
+        done = span.end;
+    }
+    text.push_str(&object.text()[done..]);
+    text
 }
 
 /// The object's text without the members of this name. Written anew from the members, since commas move.
@@ -61,6 +80,13 @@ mod tests {
         assert_eq!(set_member(&object("{ }"), "k", "1"), r#"{ "k":1}"#);
         assert_eq!(set_member(&object(r#"{"a" : 1.0}"#), "k", "true"), r#"{"a" : 1.0,"k":true}"#);
         assert_eq!(set_member(&object(r#" {"k": [1] ,"a":2} "#), "k", "0"), r#" {"k": 0 ,"a":2} "#);
+    }
+
+    #[test]
+    fn values_are_replaced_in_whatever_order_they_stand() {
+        let text = r#" {"b" : 2,"a":1, "c":[3] } "#;
+        let replaced = replace_members(&object(text), &[("a", "10"), ("x", "0"), ("b", "{}"), ("c", "3")]);
+        assert_eq!(replaced, r#" {"b" : {},"a":10, "c":3 } "#);
     }
 
     #[test]

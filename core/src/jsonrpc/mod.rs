@@ -6,7 +6,7 @@ mod message;
 mod object;
 mod response;
 
-pub use edit::{remove_member, set_member, splice_into};
+pub use edit::{remove_member, replace_members, set_member, splice_into};
 pub use message::{Id, Malformed, Message, Parsed};
 pub use object::Object;
 pub use response::{Response, error_response, quoted, result_response};

@@ -51,37 +51,29 @@ impl Decoder {
     }
 
     /// Where the first event ends: after a line end that follows a line end. A carriage return at the very
-    /// end may be half of CR LF, so it waits for the next byte.
+    /// end may be half of CR LF, so it waits for the next byte. No byte is looked at twice.
     fn end_of_event(&mut self) -> Option<usize> {
-        let bytes = &self.held[..];
-        let mut at = self.scanned;
-        while at < bytes.len() {
-            let after = line_end(bytes, at)?;
-            let Some(after) = after else {
-                at += 1;
-                continue;
+        loop {
+            let unseen = &self.held[self.scanned..];
+            let Some(ahead) = unseen.iter().position(|byte| matches!(byte, b'\n' | b'\r')) else {
+                self.scanned = self.held.len();
+                return None;
             };
-            let starts_line = at == 0 || matches!(bytes[at - 1], b'\n' | b'\r');
-            if starts_line {
+            let at = self.scanned + ahead;
+            let is_line_empty = at == 0 || matches!(self.held[at - 1], b'\n' | b'\r');
+            let after = match (self.held[at], self.held.get(at + 1)) {
+                (b'\r', None) => {
+                    self.scanned = at;
+                    return None;
+                }
+                (b'\r', Some(b'\n')) => at + 2,
+                _ => at + 1,
+            };
+            if is_line_empty {
                 return Some(after);
             }
             self.scanned = after;
-            at = after;
         }
-        None
-    }
-}
-
-/// The end of the line end that begins at `at`: `None` where more bytes must come to tell, `Some(None)`
-/// where no line ends here.
-fn line_end(bytes: &[u8], at: usize) -> Option<Option<usize>> {
-    match bytes[at] {
-        b'\n' => Some(Some(at + 1)),
-        b'\r' => match bytes.get(at + 1)? {
-            b'\n' => Some(Some(at + 2)),
-            _ => Some(Some(at + 1)),
-        },
-        _ => Some(None),
     }
 }
 
@@ -113,9 +105,20 @@ fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
 }
 
 impl Event {
-    /// The event with other data; its other fields, such as `id`, stay as they were.
+    /// Its id, by which a broken stream goes on; one that a header cannot carry counts as none.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        let text = core::str::from_utf8(&self.raw).ok()?;
+        let id = text.split(['\n', '\r']).filter_map(|line| field(line, "id")).next_back()?;
+        (!id.is_empty() && id.bytes().all(|byte| (0x20..0x7f).contains(&byte))).then_some(id)
+    }
+
+    /// The event with this data; its other fields, such as `id`, stay as they were.
     #[must_use]
     pub fn with_data(&self, data: &str) -> Bytes {
+        if self.data.as_deref() == Some(data) {
+            return self.raw.clone();
+        }
         let text = core::str::from_utf8(&self.raw).unwrap_or_default();
         let mut out = String::with_capacity(text.len() + data.len());
         for line in text.split_inclusive(['\n', '\r']) {

@@ -27,6 +27,8 @@ pub(crate) struct Fetch {
     pages: Menu,
     cursor: Option<String>,
     waiting: Vec<CommandId>,
+    /// The menu changed while it was fetched.
+    is_stale: bool,
     failure: Option<String>,
 }
 
@@ -42,6 +44,12 @@ impl Proxy {
         if !self.menus.views.is_empty() || self.menus.latest().is_known() {
             self.begin_fetch();
         }
+    }
+
+    /// The relay said that its menu has changed: what a fetch under way brings may be the old one.
+    pub(crate) fn fetch_menus_anew(&mut self) {
+        self.menus.fetch.is_stale = !self.menus.fetch.eras.is_empty();
+        self.fetch_known_menus();
     }
 
     fn begin_fetch(&mut self) {
@@ -79,22 +87,21 @@ impl Proxy {
 
     pub(crate) fn on_fetched(&mut self, status: u16, answered: &Answered) {
         let body = match answered {
-            Answered::Response(body) => body,
-            Answered::Other(_) => {
-                return self.on_fetch_failed(&format!("the relay answered with HTTP status {status}"));
-            }
+            Answered::Whole(body) => body,
             Answered::TooLarge => {
                 return self.on_fetch_failed("the relay's answer is larger than the proxy reads");
             }
         };
-        let Some(response) = core::str::from_utf8(body).ok().and_then(Response::parse) else { return };
+        let Some(response) = core::str::from_utf8(body).ok().and_then(Response::parse) else {
+            return self.on_fetch_failed(&format!("the relay answered with HTTP status {status}"));
+        };
         let rules = Rules::new(&self.config, &self.context);
         let Some(narrowed) = response.result.and_then(|result| narrow(result, &rules)) else {
             let said = response.error_message().unwrap_or_else(|| "a result without tools".to_string());
             return self.on_fetch_failed(&format!("the relay answered tools/list with: {said}"));
         };
         let cursor = self.menus.fetch.cursor.take();
-        let page = page_of(body, cursor, &narrowed);
+        let page = page_of(body, cursor, &narrowed, &rules);
         let next = page.next.clone();
         let fetch = &mut self.menus.fetch;
         fetch.pages.take(page);
@@ -143,5 +150,8 @@ impl Proxy {
             self.reply(command, reply.clone());
         }
         self.tell_changes();
+        if core::mem::take(&mut self.menus.fetch.is_stale) {
+            self.begin_fetch();
+        }
     }
 }

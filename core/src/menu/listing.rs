@@ -41,33 +41,25 @@ impl Proxy {
         answered: Answered,
     ) {
         let body = match answered {
-            Answered::Response(body) => body,
-            Answered::Other(_) => {
-                let message = "the relay answered tools/list with something that is no JSON-RPC response";
-                return self.respond_error(exchange, code::INTERNAL_ERROR, message, None);
-            }
+            Answered::Whole(body) => body,
             Answered::TooLarge => return self.respond_too_large(exchange),
         };
         let Some(viewer) = self.viewer_of(exchange) else { return };
-        let text = core::str::from_utf8(&body).unwrap_or_default();
-        let response = Response::parse(text);
-        let narrowed = response.as_ref().and_then(|response| {
-            narrow(response.result?, &Rules::new(&self.config, &self.context)).map(|n| (n, response))
-        });
-        let Some((narrowed, response)) = narrowed else {
-            return self.respond_as(exchange, call, facts.edits, body.clone());
+        let Some(response) = core::str::from_utf8(&body).ok().and_then(Response::parse) else {
+            let message = "the relay answered tools/list with something that is no JSON-RPC response";
+            return self.respond_error(exchange, code::INTERNAL_ERROR, message, None);
         };
+        let rules = Rules::new(&self.config, &self.context);
+        let Some(narrowed) = response.result.and_then(|result| narrow(result, &rules)) else {
+            return self.respond_as(exchange, call, facts, body.clone());
+        };
+        let page = page_of(&body, cursor.clone(), &narrowed, &rules);
         self.relay.speaks(viewer.era());
-        let page = page_of(&body, cursor.clone(), &narrowed);
-        self.saw(
-            viewer.clone(),
-            cursor.as_deref(),
-            narrowed.next.as_deref(),
-            narrowed.tools.iter().map(|(name, text)| (name.as_ref(), *text)),
-        );
+        self.saw(viewer.clone(), cursor.as_deref(), page.next.as_deref(), page.tools.iter());
         let answer = Bytes::from(response.with_result(&narrowed.result));
-        self.respond_as(exchange, call, facts.edits, answer);
         self.take_page(viewer.era(), page);
+        self.show_in_order(&viewer, exchange);
+        self.respond_as(exchange, call, facts, answer);
         self.tell_changes();
     }
 
@@ -80,8 +72,8 @@ impl Proxy {
             return self.respond_unreachable(exchange, down.sent, &down.reason);
         };
         let result = list_result(viewer.era(), &tools, &Rules::new(&self.config, &self.context));
-        let shown = tools.iter().map(|tool| (tool.name.as_str(), tool.text()));
-        self.saw(viewer, cursor, None, shown);
+        self.saw(viewer.clone(), cursor, None, tools.iter());
+        self.show_in_order(&viewer, exchange);
         self.observe(Observation::MenuFromMemory);
         self.respond_result(exchange, &result);
     }
@@ -104,10 +96,15 @@ impl Proxy {
 }
 
 /// A page as it is kept: its definitions are slices of the answer that they came in.
-pub(super) fn page_of(body: &Bytes, cursor: Option<String>, narrowed: &narrow::Narrowed<'_>) -> Page {
-    let slice = |text: &str| Tool { name: String::new(), text: body.slice_ref(text.as_bytes()) };
+pub(super) fn page_of(
+    body: &Bytes,
+    cursor: Option<String>,
+    narrowed: &narrow::Narrowed<'_>,
+    rules: &Rules<'_>,
+) -> Page {
+    let slice = |text: &str| body.slice_ref(text.as_bytes());
     let tools =
-        narrowed.tools.iter().map(|(name, text)| Tool { name: name.as_ref().to_owned(), ..slice(text) });
+        narrowed.tools.iter().map(|(name, text)| Tool::new(name.as_ref().to_owned(), slice(text), rules));
     Page { cursor, next: narrowed.next.as_ref().map(|next| next.as_ref().to_owned()), tools: tools.collect() }
 }
 

@@ -56,6 +56,8 @@ pub(crate) struct Tool {
     pub(crate) name: String,
     /// Its definition, a JSON text.
     pub(crate) text: Bytes,
+    /// The [fingerprint](view::fingerprint) of its definition as it is shown.
+    print: u64,
 }
 
 /// How a `tools/list` is asked in the agent's place.
@@ -87,6 +89,13 @@ impl Viewer {
 }
 
 impl Tool {
+    /// This definition, as these rules show it.
+    fn new(name: String, text: Bytes, rules: &Rules<'_>) -> Self {
+        let mut tool = Self { name, text, print: 0 };
+        tool.print = view::fingerprint(&rules.shown(&tool.name, tool.text()));
+        tool
+    }
+
     pub(crate) fn text(&self) -> &str {
         core::str::from_utf8(&self.text).unwrap_or("{}")
     }
@@ -180,7 +189,7 @@ mod tests {
     use super::*;
 
     fn page(cursor: Option<&str>, next: Option<&str>, tool: &str) -> Page {
-        let tools = alloc::vec![Tool { name: tool.into(), text: Bytes::new() }];
+        let tools = alloc::vec![Tool { name: tool.into(), text: Bytes::new(), print: 0 }];
         Page { cursor: cursor.map(String::from), next: next.map(String::from), tools }
     }
 

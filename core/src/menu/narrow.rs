@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use serde_json::value::RawValue;
 
 use crate::config::{Config, MenuRule};
-use crate::jsonrpc::{Object, set_member};
+use crate::jsonrpc::{Object, replace_members, set_member};
 
 /// The schema of a receipt (B-5.4).
 const RECEIPT_SCHEMA: &str = concat!(
@@ -90,14 +90,11 @@ pub fn narrow<'a>(result: &'a str, rules: &Rules<'_>) -> Option<Narrowed<'a>> {
     let definitions: Vec<&'a RawValue> = serde_json::from_str(list).ok()?;
     let tools: Vec<(Cow<'a, str>, &'a str)> =
         definitions.into_iter().map(|tool| (name_of(tool.get()), tool.get())).collect();
-    let mut narrowed = set_member(&object, "tools", &shown_list(&tools, rules));
-    for (name, value) in [("cacheScope", r#""private""#), ("ttlMs", "0")] {
-        if object.get(name).is_some() {
-            narrowed = Object::parse(&narrowed).map(|o| set_member(&o, name, value)).unwrap_or(narrowed);
-        }
-    }
+    let shown = shown_list(&tools, rules);
+    let result =
+        replace_members(&object, &[("tools", &shown), ("cacheScope", r#""private""#), ("ttlMs", "0")]);
     let next = object.string("nextCursor");
-    Some(Narrowed { tools, next, result: narrowed })
+    Some(Narrowed { tools, next, result })
 }
 
 /// The list of the tools that are shown, as a JSON text.

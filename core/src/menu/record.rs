@@ -1,27 +1,29 @@
 //! Menus as they are stored (B-4.4).
 
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::view::{View, viewer_of};
-use super::{Lister, Page, Tool};
+use super::{Lister, Menu, Page, Rules, Tool};
+use crate::jsonrpc::quoted;
 use crate::mcp::Era;
 use crate::proxy::Proxy;
 use crate::record::{Change, Record, RecordKey, RecordKind};
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct MenuRecord {
     lister: Option<Lister>,
     pages: Vec<PageRecord>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct PageRecord {
     cursor: Option<String>,
@@ -29,7 +31,7 @@ struct PageRecord {
     tools: Vec<ToolRecord>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ToolRecord {
     name: String,
@@ -38,39 +40,50 @@ struct ToolRecord {
 
 impl Proxy {
     pub(super) fn store_menu(&mut self, era: Era) {
-        let menu = self.menus.of(era);
-        let pages = menu.pages.iter().map(page_record).collect();
-        let record = MenuRecord { lister: menu.lister.clone(), pages };
-        let Ok(value) = serde_json::to_vec(&record) else { return };
         let key = RecordKey { kind: RecordKind::Menu, id: era.name().into() };
-        self.ahead.append(Change::Put(Record { key, value: Bytes::from(value) }));
+        let value = Bytes::from(record_of(self.menus.of(era)));
+        self.ahead.append(Change::Put(Record { key, value }));
     }
 }
 
-fn page_record(page: &Page) -> PageRecord {
-    let tools = page.tools.iter().filter_map(|tool| {
-        let definition = RawValue::from_string(tool.text().into()).ok()?;
-        Some(ToolRecord { name: tool.name.clone(), definition })
-    });
-    PageRecord { cursor: page.cursor.clone(), next: page.next.clone(), tools: tools.collect() }
+/// The text of a [`MenuRecord`]. Put together from texts: a definition is JSON as it stands.
+fn record_of(menu: &Menu) -> String {
+    let lister = serde_json::to_string(&menu.lister).unwrap_or_else(|_| "null".into());
+    let pages: Vec<String> = menu.pages.iter().map(record_of_page).collect();
+    format!(r#"{{"lister":{lister},"pages":[{}]}}"#, pages.join(","))
+}
+
+fn record_of_page(page: &Page) -> String {
+    let cursor = |cursor: &Option<String>| cursor.as_deref().map_or_else(|| "null".into(), quoted);
+    let mut text = format!(r#"{{"cursor":{},"next":{},"tools":["#, cursor(&page.cursor), cursor(&page.next));
+    for (at, tool) in page.tools.iter().enumerate() {
+        text.push_str(if at == 0 { r#"{"name":"# } else { r#",{"name":"# });
+        text.push_str(&quoted(&tool.name));
+        text.push_str(r#","definition":"#);
+        text.push_str(tool.text());
+        text.push('}');
+    }
+    text.push_str("]}");
+    text
 }
 
 /// Takes a menu back from its record.
 pub(crate) fn recovered(proxy: &mut Proxy, era: Era, value: &str) -> Result<(), serde_json::Error> {
     let record: MenuRecord = serde_json::from_str(value)?;
+    let rules = Rules::new(&proxy.config, &proxy.context);
+    let pages = record.pages.into_iter().map(|record| page(record, &rules)).collect();
     let menu = proxy.menus.of_mut(era);
-    menu.lister = record.lister;
-    menu.pages = record.pages.into_iter().map(page).collect();
+    (menu.lister, menu.pages) = (record.lister, pages);
     proxy.relay.speaks(era);
     proxy.menus.latest = proxy.menus.latest.or(Some(era));
     Ok(())
 }
 
-fn page(record: PageRecord) -> Page {
+fn page(record: PageRecord, rules: &Rules<'_>) -> Page {
     let tools = record.tools.into_iter();
-    let tools = tools.map(|tool| Tool {
-        name: tool.name,
-        text: Bytes::from(String::from(Box::<str>::from(tool.definition))),
+    let tools = tools.map(|tool| {
+        let text = Bytes::from(String::from(Box::<str>::from(tool.definition)));
+        Tool::new(tool.name, text, rules)
     });
     Page { cursor: record.cursor, next: record.next, tools: tools.collect() }
 }
@@ -81,4 +94,27 @@ pub(crate) fn view_recovered(proxy: &mut Proxy, id: &str, value: &str) -> Result
     let Some(viewer) = viewer_of(id) else { return Ok(false) };
     proxy.menus.views.insert(viewer, view);
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn b_4_4_a_menu_comes_back_as_it_was() {
+        let config = Config::default();
+        let rules = Rules::new(&config, &config.context);
+        let tool = |name: &str, text: &'static str| Tool::new(name.into(), Bytes::from(text), &rules);
+        let tools =
+            alloc::vec![tool("a \"b\"", r#"{ "name":"a \"b\"" }"#), tool("c", r#"{"name":"c","x":1.0}"#)];
+        let first = Page { cursor: None, next: Some("\"2\"".into()), tools };
+        let second = Page { cursor: first.next.clone(), next: None, tools: Vec::new() };
+        let lister = Some(Lister::Legacy(Some("s".into())));
+        let menu = Menu { pages: alloc::vec![first, second], lister };
+
+        let record: MenuRecord = serde_json::from_str(&record_of(&menu)).unwrap();
+        let pages = record.pages.into_iter().map(|record| page(record, &rules)).collect();
+        assert_eq!(Menu { pages, lister: record.lister }, menu);
+    }
 }

@@ -1,9 +1,9 @@
 //! Accepting a write (B-5.4): durable first, then the receipt; or an error, never a false "queued".
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 
-use serde_json::json;
+use serde::Serialize;
 
 use super::entry::{Asker, Entry, Place};
 use super::lane::Live;
@@ -12,7 +12,7 @@ use crate::call::Down;
 use crate::exchange::delivered;
 use crate::ids::ExchangeId;
 use crate::input::Sent;
-use crate::jsonrpc::{self, code};
+use crate::jsonrpc::{self, code, quoted};
 use crate::mcp::Era;
 use crate::observation::Observation;
 use crate::proxy::Proxy;
@@ -140,13 +140,24 @@ impl Proxy {
     }
 }
 
-/// The result that says that a write is queued.
+/// What a receipt says, in the seed's order.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Receipt<'a> {
+    queued: bool,
+    tool: &'a str,
+    idempotency_key: &'a str,
+    note: &'static str,
+}
+
+/// The result that says that a write is queued: the receipt, and the same as text.
 fn receipt(tool: &str, key: &str, era: Era) -> String {
-    let content = json!({ "queued": true, "tool": tool, "idempotencyKey": key, "note": NOTE });
-    let text = serde_json::to_string_pretty(&content).unwrap_or_default();
-    let mut result = json!({ "content": [{ "type": "text", "text": text }], "structuredContent": content });
-    if let (Era::Modern, Some(members)) = (era, result.as_object_mut()) {
-        members.insert("resultType".into(), "complete".into());
-    }
-    result.to_string()
+    let receipt = Receipt { queued: true, tool, idempotency_key: key, note: NOTE };
+    let content = serde_json::to_string(&receipt).unwrap_or_default();
+    let text = quoted(&serde_json::to_string_pretty(&receipt).unwrap_or_default());
+    let result_type = match era {
+        Era::Legacy => "",
+        Era::Modern => r#""resultType":"complete","#,
+    };
+    format!(r#"{{{result_type}"content":[{{"type":"text","text":{text}}}],"structuredContent":{content}}}"#)
 }

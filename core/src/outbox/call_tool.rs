@@ -22,10 +22,14 @@ use crate::status::WriteState;
 const CONTINUATIONS: [&str; 3] = ["inputResponses", "requestState", "task"];
 
 impl Proxy {
-    pub(crate) fn call_tool(&mut self, exchange: ExchangeId, parsed: &Parsed<'_>) {
-        let params = parsed.params();
-        let tool = params.as_ref().and_then(|params| params.string("name"));
-        let (Some(params), Some(tool)) = (&params, tool) else { return self.pass(exchange) };
+    pub(crate) fn call_tool(
+        &mut self,
+        exchange: ExchangeId,
+        parsed: &Parsed<'_>,
+        params: Option<&Object<'_>>,
+    ) {
+        let tool = params.and_then(|params| params.string("name"));
+        let (Some(params), Some(tool)) = (params, tool) else { return self.pass(exchange) };
         if !self.config.bufferable.contains(tool.as_ref()) || !has_usable_arguments(params) {
             return self.pass(exchange);
         }

@@ -14,6 +14,7 @@ use crate::observation::Observation;
 use crate::proxy::Proxy;
 use crate::random::Random;
 use crate::status::{Why, WriteState};
+use crate::time::Timestamp;
 
 /// Who delivers: one write at a time.
 #[derive(Clone, Debug)]
@@ -25,7 +26,14 @@ pub(crate) struct Courier {
     failures: u32,
     /// The relay refused the token (B-5.8).
     is_paused: bool,
+    /// When the wait before the next attempt began.
+    waits_since: Timestamp,
+    /// The relay itself asked for that wait.
+    is_asked_to_wait: bool,
 }
+
+/// A relay that refuses one write for now and answers everything else is not asked more often than this.
+const HURRY_AFTER: Duration = Duration::from_secs(1);
 
 /// What the relay made of a delivered write.
 enum Verdict {
@@ -37,7 +45,8 @@ enum Verdict {
 
 impl Courier {
     pub(crate) fn new(backoff: Backoff) -> Self {
-        Self { backoff, carries: None, failures: 0, is_paused: false }
+        let waits_since = Timestamp::default();
+        Self { backoff, carries: None, failures: 0, is_paused: false, waits_since, is_asked_to_wait: false }
     }
 
     /// Whether a write is before the relay; it may have been discarded meanwhile.
@@ -83,9 +92,21 @@ impl Proxy {
         self.send(errand);
     }
 
-    /// The relay answers again: no more waiting, but for a moment that differs from proxy to proxy.
-    pub(crate) fn hurry_delivery(&mut self) {
-        if self.timers.is_set(Why::Delivery) && !self.outbox.courier.is_paused {
+    /// The relay answered something else, and when it had been away that is news: no more waiting, but for a
+    /// moment that differs from proxy to proxy. The wait that the relay asked for is cut short only when it
+    /// came back for the agent itself.
+    pub(crate) fn hurry_delivery(&mut self, was_down: bool, is_forward: bool) {
+        let courier = &self.outbox.courier;
+        if !self.timers.is_set(Why::Delivery) || courier.is_paused || !self.outbox.has_backlog() {
+            return;
+        }
+        let is_due = match (was_down, courier.is_asked_to_wait) {
+            (true, is_asked) => is_forward || !is_asked,
+            (false, is_asked) => {
+                is_forward && !is_asked && self.now.since(courier.waits_since) >= HURRY_AFTER
+            }
+        };
+        if is_due {
             let wait = jitter(&mut self.random, self.outbox.courier.backoff.first);
             self.timers.set_at_latest(Why::Delivery, self.now + wait);
         }
@@ -142,6 +163,8 @@ impl Proxy {
         entry.last_error = Some(reason.into());
         let key = entry.write.key.clone();
         let wait = self.outbox.courier.wait(&mut self.random, retry_after);
+        self.outbox.courier.waits_since = self.now;
+        self.outbox.courier.is_asked_to_wait = retry_after.is_some();
         self.timers.set(Why::Delivery, self.now + wait);
         self.observe(Observation::WriteRetried { key, reason: reason.into(), wait });
     }
@@ -217,7 +240,7 @@ fn verdict(status: u16, answered: &Answered) -> Verdict {
         _ => {}
     }
     let body = match answered {
-        Answered::Response(body) | Answered::Other(body) => core::str::from_utf8(body).unwrap_or_default(),
+        Answered::Whole(body) => core::str::from_utf8(body).unwrap_or_default(),
         Answered::TooLarge => "",
     };
     let dead = |reason: String| Verdict::Dead(reason, Some(body.chars().take(4096).collect()));

@@ -165,15 +165,14 @@ impl Proxy {
         let Some(flight) = self.land() else { return };
         for asker in &flight.live.askers {
             let body = match &answered {
-                Answered::Response(body) if asker.exchange == flight.origin => body.clone(),
-                Answered::Response(body) => under_id(body, &asker.id),
-                Answered::Other(body) => body.clone(),
+                Answered::Whole(body) if asker.exchange == flight.origin => body.clone(),
+                Answered::Whole(body) => under_id(body, &asker.id),
                 Answered::TooLarge => {
                     self.respond_too_large(asker.exchange);
                     continue;
                 }
             };
-            self.respond_as(asker.exchange, call, facts.edits.clone(), body);
+            self.respond_as(asker.exchange, call, facts.clone(), body);
         }
         self.send_next_write();
     }

@@ -107,7 +107,7 @@ impl Sessions {
     }
 
     /// How a request of this session gets to the relay.
-    pub(crate) fn route(&self, id: &str, _now: Timestamp) -> Route {
+    pub(crate) fn route(&self, id: &str) -> Route {
         match self.known.get(id).map(|session| &session.state) {
             None => Route::AsItIs,
             Some(State::Open(Some(relay))) => Route::Relay(relay.clone()),

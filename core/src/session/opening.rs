@@ -75,8 +75,8 @@ impl Proxy {
     /// The relay answered our `initialize`: it is told `initialized`, as the protocol asks.
     pub(crate) fn on_session_answered(&mut self, id: &str, facts: Facts, answered: &Answered) {
         let response = match answered {
-            Answered::Response(body) => core::str::from_utf8(body).ok().and_then(Response::parse),
-            Answered::Other(_) | Answered::TooLarge => None,
+            Answered::Whole(body) => core::str::from_utf8(body).ok().and_then(Response::parse),
+            Answered::TooLarge => None,
         };
         let Some(result) = response.as_ref().and_then(|response| response.result) else {
             let said = response.and_then(|response| response.error_message());

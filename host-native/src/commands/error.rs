@@ -1,11 +1,13 @@
 //! Why a command failed.
 
 use std::io;
+use std::path::PathBuf;
 
 use http::StatusCode;
 use serde::Deserialize;
 
 use crate::control::{Answer, ClientError, SecretError};
+use crate::store::{DataDirError, StoreError};
 use crate::telemetry::one_line::escaped;
 
 /// Why a command failed.
@@ -30,6 +32,21 @@ pub enum CommandError {
         "the answer is not understood ({0}): is it a relay-mcp-proxy of this version? --json shows it as it is"
     )]
     Misunderstood(#[from] serde_json::Error),
+    /// There is no outbox in this directory.
+    #[error("no proxy answers, and there is no store in {}: is that the data directory?", .0.display())]
+    NoStore(PathBuf),
+    /// The data directory cannot be taken.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no such write.
+    #[error("no write in the outbox has the key {}", escaped(.0))]
+    UnknownWrite(String),
+    /// The machine said no.
+    #[error("{0}")]
+    Offline(String),
     /// The output cannot be written.
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
@@ -47,7 +64,14 @@ impl CommandError {
                 }
             },
             Self::Secret(_) => 2,
-            Self::Refused { .. } | Self::Misunderstood(_) | Self::Output(_) => 1,
+            Self::DataDir(error) => error.exit_code(),
+            Self::Store(error) => error.exit_code(),
+            Self::Refused { .. }
+            | Self::Misunderstood(_)
+            | Self::NoStore(_)
+            | Self::UnknownWrite(_)
+            | Self::Offline(_)
+            | Self::Output(_) => 1,
         }
     }
 

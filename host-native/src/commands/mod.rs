@@ -4,6 +4,7 @@
 mod age;
 mod context;
 mod error;
+mod offline;
 pub mod outbox;
 mod print;
 mod refresh;
@@ -16,6 +17,7 @@ mod view;
 
 pub use context::context;
 pub use error::CommandError;
+pub use offline::Offline;
 pub use refresh::refresh;
 pub use status::status;
 pub use target::Target;

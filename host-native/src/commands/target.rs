@@ -7,21 +7,16 @@ use http::Method;
 use serde_json::Value;
 
 use super::error::CommandError;
-use crate::control::{Client, ControlSecret, SOCKET_NAME};
+use crate::control::{Client, ControlSecret};
 use crate::settings::ControlAddress;
 
 /// Which proxy a command speaks to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// The one that listens here (`--control`).
-    Control {
-        /// Its control address.
-        address: ControlAddress,
-        /// Its data directory, where the secret of a TCP address is read when the environment has none.
-        data_dir: Option<PathBuf>,
-    },
-    /// The one that holds this data directory and has its socket there (`--data-dir`).
-    DataDir(PathBuf),
+pub struct Target {
+    /// Its control address.
+    pub address: ControlAddress,
+    /// Its data directory, where the secret of a TCP address is read when the environment has none.
+    pub data_dir: PathBuf,
 }
 
 impl Target {
@@ -30,16 +25,11 @@ impl Target {
     /// # Errors
     /// When the address is none, or when the secret that it needs is missing.
     pub fn client(&self) -> Result<Client, CommandError> {
-        match self {
-            Self::DataDir(dir) => Ok(Client::new(ControlAddress::Unix(dir.join(SOCKET_NAME)), None)?),
-            Self::Control { address: address @ ControlAddress::Tcp(_), data_dir } => {
-                let secret = ControlSecret::find(data_dir.as_deref())?;
-                Ok(Client::new(address.clone(), Some(&secret))?)
-            }
-            Self::Control { address: address @ (ControlAddress::Unix(_) | ControlAddress::None), .. } => {
-                Ok(Client::new(address.clone(), None)?)
-            }
-        }
+        let secret = match &self.address {
+            ControlAddress::Tcp(_) => Some(ControlSecret::find(Some(&self.data_dir))?),
+            ControlAddress::Unix(_) | ControlAddress::None => None,
+        };
+        Ok(Client::new(self.address.clone(), secret.as_ref())?)
     }
 }
 

@@ -1,12 +1,19 @@
 //! The commands against a control listener on a real socket.
 
+use std::path::Path;
+
 use super::{CommandError, Target, context, outbox, refresh, status};
 use crate::control::tests::played::{CONTROL_SECRET, Played};
-use crate::control::{Client, ControlSecret, FILE_NAME};
+use crate::control::{Client, ControlSecret, FILE_NAME, SOCKET_NAME};
 use crate::settings::ControlAddress;
 
 fn target(proxy: &Played) -> Target {
-    Target::DataDir(proxy.dir.path().to_owned())
+    of_directory(proxy.dir.path())
+}
+
+fn of_directory(data_dir: &Path) -> Target {
+    let address = ControlAddress::Unix(data_dir.join(SOCKET_NAME));
+    Target { address, data_dir: data_dir.to_owned() }
 }
 
 fn text(out: Vec<u8>) -> String {
@@ -102,7 +109,7 @@ async fn a_refusal_is_an_error_with_the_proxys_sentence() {
 #[tokio::test]
 async fn b_11_a_proxy_that_does_not_answer_is_exit_code_1_with_a_sentence() {
     let dir = tempfile::tempdir().unwrap();
-    let target = Target::DataDir(dir.path().to_owned());
+    let target = of_directory(dir.path());
     let error = status(&target, false, &mut Vec::new()).await.unwrap_err();
     let place = format!("no proxy answers at unix:{}/control.sock: is it running?", dir.path().display());
     assert!(error.to_string().starts_with(&place), "{error}");
@@ -113,8 +120,7 @@ async fn b_11_a_proxy_that_does_not_answer_is_exit_code_1_with_a_sentence() {
 async fn b_10_the_secret_of_a_tcp_address_is_read_from_the_data_directory() {
     let proxy = Played::on_tcp().await;
     let address = ControlAddress::Tcp(proxy.tcp());
-    let data_dir = Some(proxy.dir.path().to_owned());
-    let target = Target::Control { address, data_dir };
+    let target = Target { address, data_dir: proxy.dir.path().to_owned() };
     let error = target.client().unwrap_err();
     assert!(matches!(error, CommandError::Secret(_)), "{error}");
     assert_eq!(error.exit_code(), 2);

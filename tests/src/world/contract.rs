@@ -65,10 +65,10 @@ impl Host {
             assert_eq!(actions.iter().filter(decides).count(), 1, "one decision for each head");
         }
         if let Input::RelayEnd { call } | Input::RelayFailed { call, .. } = input {
-            self.calls.remove(call);
+            self.end_call(*call);
         }
-        let open = &self.calls;
-        self.heads.retain(|call, _| open.contains_key(call));
+        let (open, ended) = (&self.calls, &self.ended);
+        self.heads.retain(|call, _| open.contains_key(call) || ended.contains(call));
         let wakeup = self.proxy.next_wakeup();
         assert!(wakeup.is_none_or(|wakeup| wakeup.at > Timestamp(self.now)), "no wakeup is overdue");
     }
@@ -101,7 +101,18 @@ impl Host {
         known
     }
 
+    /// The head of an answer that was read stays until the machine lets it go.
+    fn end_call(&mut self, call: CallId) {
+        let stage = self.calls.remove(&call).map(|known| known.stage);
+        if stage == Some(CallStage::Reading) {
+            self.ended.insert(call);
+        }
+    }
+
     fn decide(&mut self, call: CallId, stage: Option<CallStage>) {
+        if stage.is_none() && self.ended.remove(&call) {
+            return;
+        }
         let known = self.calls.get_mut(&call).expect("a decision about a known call");
         match stage {
             Some(stage) => {

@@ -21,6 +21,12 @@ impl Disk {
         self.pending.len()
     }
 
+    /// How many of the oldest batches hold no write: what they hold is only remembered.
+    pub fn pending_without_writes(&self) -> usize {
+        let holds_write = |changes: &[Change]| changes.iter().any(|c| c.key().kind == RecordKind::Write);
+        self.pending.iter().take_while(|(_, changes)| !holds_write(changes)).count()
+    }
+
     /// Makes the oldest `count` batches durable; the last ticket of them is to be acknowledged.
     pub fn store(&mut self, count: usize) -> Option<Ticket> {
         let mut last = None;

@@ -1,7 +1,7 @@
 //! Short words for tests that drive the machine by hand.
 
 use relay_mcp_core::headers;
-use relay_mcp_core::{CallId, Command, ExchangeId, OutboxStatus, Reply, Sent, Status, WriteState};
+use relay_mcp_core::{CallId, Command, ExchangeId, Method, OutboxStatus, Reply, Sent, Status, WriteState};
 use serde_json::{Value, json};
 
 use super::host::{CallStage, Exchange, Host, SentRequest, Stage};
@@ -17,7 +17,10 @@ impl Host {
 
     /// The calls whose answer has not begun, oldest first.
     pub fn unanswered(&self) -> Vec<CallId> {
-        let calls = self.calls.iter().filter(|(_, call)| call.stage == CallStage::Sent);
+        let calls = self
+            .calls
+            .iter()
+            .filter(|(_, call)| call.stage == CallStage::Sent && call.request.method != Method::Get);
         calls.map(|(call, _)| *call).collect()
     }
 
@@ -47,6 +50,7 @@ impl Host {
             self.chunk(call, body.as_bytes());
             self.end(call);
         }
+        self.store_what_is_remembered();
     }
 
     /// The relay answers the one call with this result, under the id that it was asked with.
@@ -59,12 +63,19 @@ impl Host {
     pub fn relay_is_away(&mut self) {
         let call = self.call();
         self.fail(call, Sent::No, "connection refused");
+        self.store_what_is_remembered();
     }
 
     /// The one call was sent, and nothing came back.
     pub fn relay_is_lost(&mut self) {
         let call = self.call();
         self.fail(call, Sent::Unknown, "connection reset");
+    }
+
+    /// Hellos, menus and sessions become durable at once, so that a story of something else need not say so;
+    /// writes only when it does.
+    fn store_what_is_remembered(&mut self) {
+        self.store(self.disk.pending_without_writes());
     }
 
     /// All that was handed to the disk becomes durable.

@@ -1,6 +1,6 @@
 //! A host in memory: does what the machine says, in order, and decides nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use relay_mcp_core::headers::{self, Header};
@@ -26,6 +26,8 @@ pub struct Host {
     pub calls: BTreeMap<CallId, Call>,
     /// The heads of the answers that were read, for those who answer under them.
     pub(super) heads: BTreeMap<CallId, RelayHead>,
+    /// Calls whose answer was read to its end; the machine has yet to let their heads go.
+    pub ended: BTreeSet<CallId>,
     pub replies: BTreeMap<CommandId, Option<Reply>>,
     pub observed: Vec<Observation>,
     pub history: Vec<Step>,
@@ -137,6 +139,7 @@ impl Host {
             exchanges: BTreeMap::new(),
             calls: BTreeMap::new(),
             heads: BTreeMap::new(),
+            ended: BTreeSet::new(),
             replies: BTreeMap::new(),
             observed: Vec::new(),
             history: Vec::new(),

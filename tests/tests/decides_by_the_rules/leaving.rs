@@ -89,6 +89,7 @@ fn b_1_6_a_deleted_session_is_ended_at_the_relay_and_unknown_from_then_on() {
     let session = host.greeted(Some("s1"));
     let stream = host.request(get(Some(&session)));
     let gone = host.request(delete(&session));
+    host.store_all();
     assert_eq!(host.answer(gone).status, 204);
     assert_eq!(host.exchanges[&stream].stage, Stage::Over);
     assert_eq!(host.sent().header("mcp-session-id"), Some("s1"));

@@ -146,6 +146,7 @@ fn b_6_1_a_relay_that_gives_out_an_id_again_leaves_nobody_waiting() {
     let hello = host.request(initialize(2));
     let call = host.unanswered()[1];
     host.answer_call(call, 200, &[("mcp-session-id", "s1")], r#"{"id":2,"result":{}}"#);
+    host.store_all();
     assert!(!host.is_waiting(hello));
     host.answer_call(opening, 200, &[("mcp-session-id", "s2")], GREETING);
     for call in host.unanswered() {

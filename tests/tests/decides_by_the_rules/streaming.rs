@@ -13,8 +13,10 @@ const PROGRESS: &str = r#"{"jsonrpc":"2.0","method":"notifications/progress"}"#;
 fn b_2_3_a_response_in_an_event_goes_on_as_what_its_content_type_says() {
     let mut host = Host::new(Config::default());
     let list = host.request(legacy(1, "tools/list", &json!({})));
-    host.relay_says_with(200, &EVENTS, &format!("data: {MENU}\n\n"));
-    assert_eq!(host.answer(list).header("content-type"), Some("application/json"));
+    host.relay_says_with(200, &EVENTS, &format!("id: 7\ndata: {MENU}\n\n"));
+    host.store_all();
+    assert_eq!(host.answer(list).header("content-type"), Some("text/event-stream"));
+    assert!(host.answer(list).text().starts_with("id: 7\n"));
     assert_eq!(host.json(list)["result"], json!({ "tools": [] }));
 }
 

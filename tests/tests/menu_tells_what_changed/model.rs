@@ -77,6 +77,8 @@ impl Model {
             }
             Transition::Open(viewer) => {
                 self.streams.insert(*viewer, 0);
+                // Nobody knows whether the stream before carried what it was given.
+                self.told.remove(viewer);
                 if self.known.is_some() {
                     let visible = self.visible();
                     self.seen.entry(*viewer).or_insert(visible);

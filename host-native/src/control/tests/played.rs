@@ -59,7 +59,7 @@ impl Played {
     async fn on(dir: tempfile::TempDir, address: &ControlAddress, secret: Option<Secret>) -> Self {
         let control = Control::bind(address, secret).await.unwrap();
         let address = control.address().unwrap();
-        let token = TokenSource::new(Some("first-token".into()));
+        let token = TokenSource::fixed(Some("first-token"));
         let (handle, questions, stopped) = Handle::new(token.clone());
         let machine = Machine::default();
         tokio::spawn(machine.clone().play(questions));

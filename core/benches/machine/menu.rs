@@ -1,0 +1,98 @@
+//! `tools/list`: the relay's answer read, narrowed and remembered (B-4). The goal: 1,000 tools in under 2 ms.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use criterion::{BatchSize, Criterion, Throughput};
+use relay_mcp_core::menu::{Rules, narrow};
+use relay_mcp_core::{Action, Config, Input, Proxy};
+
+use crate::parts::{NOW, called, head, post, proxy};
+
+/// How much comes out of a socket at once.
+const PIECE: usize = 16 << 10;
+
+pub(crate) fn measure(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("menu");
+    for count in [30, 1_000] {
+        let result = list_result(count);
+        let answer = Bytes::from(format!(r#"{{"jsonrpc":"2.0","id":3,"result":{result}}}"#));
+        group.throughput(Throughput::Bytes(answer.len() as u64));
+
+        let config = Config::default();
+        let context = BTreeMap::from([("isolatedWorktree".into(), false)]);
+        group.bench_function(format!("narrow alone, {count} tools"), |bencher| {
+            bencher.iter(|| narrow(&result, &Rules::new(&config, &context)).expect("a list of tools"));
+        });
+
+        let fresh = proxy();
+        group.bench_function(format!("tools/list, first, {count} tools"), |bencher| {
+            bencher.iter_batched_ref(
+                || fresh.clone(),
+                |proxy| list(proxy, 1, &answer),
+                BatchSize::SmallInput,
+            );
+        });
+
+        let mut known = proxy();
+        let mut exchange = 0;
+        group.bench_function(format!("tools/list, again, {count} tools"), |bencher| {
+            bencher.iter(|| {
+                exchange += 1;
+                list(&mut known, exchange, &answer)
+            });
+        });
+    }
+    group.finish();
+}
+
+/// One `tools/list`, from the agent's request to the answer.
+fn list(proxy: &mut Proxy, exchange: u64, answer: &Bytes) -> Vec<Action> {
+    let body = Bytes::from_static(br#"{"jsonrpc":"2.0","id":3,"method":"tools/list","params":{}}"#);
+    let call = called(&proxy.step(NOW, post(exchange, &body)));
+    proxy.step(NOW, head(call));
+    for start in (0..answer.len()).step_by(PIECE) {
+        let bytes = answer.slice(start..answer.len().min(start + PIECE));
+        proxy.step(NOW, Input::RelayChunk { call, bytes });
+    }
+    let actions = proxy.step(NOW, Input::RelayEnd { call });
+    assert!(actions.iter().any(|action| matches!(action, Action::Answer { .. })));
+    actions
+}
+
+/// A list result with tools of about 500 bytes each: seven that the context hides, one that may be queued,
+/// and others.
+fn list_result(count: usize) -> String {
+    let special = [
+        "relay_send_message",
+        "relay_workspace_status",
+        "relay_workspace_ready",
+        "relay_workspace_deps",
+        "relay_workspace_list",
+        "relay_workspace_claim",
+        "relay_workspace_release",
+        "relay_workspace_land",
+    ];
+    let mut list = String::new();
+    for at in 0..count {
+        let name = special.get(at).map_or_else(|| format!("relay_tool_{at:04}"), |name| (*name).to_owned());
+        let comma = if at == 0 { "" } else { "," };
+        let _ = write!(list, "{comma}{}", definition(&name));
+    }
+    format!(r#"{{"tools":[{list}]}}"#)
+}
+
+fn definition(name: &str) -> String {
+    format!(
+        concat!(
+            r#"{{"name":"{name}","title":"{name}","description":"Sends what you say to another agent of the \"team\", "#,
+            r#"and tells you when it has been read.\nUse it for short messages only.","inputSchema":{{"type":"object","#,
+            r#""properties":{{"to":{{"type":"string","description":"The name of the agent"}},"text":{{"type":"string"}},"#,
+            r#""urgent":{{"type":"boolean","default":false}}}},"required":["to","text"],"additionalProperties":false}},"#,
+            r#""outputSchema":{{"type":"object","properties":{{"sent":{{"type":"boolean"}}}}}},"#,
+            r#""annotations":{{"readOnlyHint":false}}}}"#
+        ),
+        name = name
+    )
+}

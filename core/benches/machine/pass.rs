@@ -1,0 +1,32 @@
+//! A call that passes through: the request becomes a call, and the head of its answer a splice (B-2).
+
+use criterion::{BatchSize, Criterion};
+use relay_mcp_core::{Action, Input};
+
+use crate::parts::{NOW, called, head, post, proxy, tools_call};
+
+pub(crate) fn measure(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("pass");
+    for bytes in [400, 100_000] {
+        let body = tools_call("relay_list_agents", bytes);
+        let mut proxy = proxy();
+        let mut exchange = 0;
+        let mut next = || {
+            exchange += 1;
+            post(exchange, &body)
+        };
+        group.bench_function(format!("request, head, end, {bytes} B"), |bencher| {
+            bencher.iter_batched(
+                &mut next,
+                |request| {
+                    let call = called(&proxy.step(NOW, request));
+                    let spliced = proxy.step(NOW, head(call));
+                    assert!(spliced.iter().any(|action| matches!(action, Action::Splice { .. })));
+                    proxy.step(NOW, Input::RelayEnd { call })
+                },
+                BatchSize::SmallInput,
+            );
+        });
+    }
+    group.finish();
+}

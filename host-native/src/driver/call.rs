@@ -1,0 +1,126 @@
+//! Calls to the relay, each a task of its own.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method as HttpMethod, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use relay_mcp_core::{
+    CallBody, CallHeaders, CallId, Input, Machine, Method, RelayFailure, RelayHead, RelayRequest, Sent,
+};
+
+use super::tables::{Answer, Call, Tables};
+use super::{Driver, lock};
+use crate::headers;
+use crate::relay_client::root_cause;
+use crate::telemetry::CallOutcome;
+
+/// The statuses after which the token is looked at again (B-2.7, B-5.8).
+const REFUSALS: [u16; 2] = [401, 403];
+
+impl<M: Machine + Send + 'static> Driver<M> {
+    /// Begins a call.
+    pub(super) fn call(&self, tables: &mut Tables, call: CallId, request: &RelayRequest) {
+        let Some((headers, body)) = assemble(tables, request) else {
+            return tracing::error!("the machine called the relay for a request that is over");
+        };
+        let method = match request.method {
+            Method::Get => HttpMethod::GET,
+            Method::Post => HttpMethod::POST,
+            Method::Delete => HttpMethod::DELETE,
+        };
+        let driver = self.clone();
+        let query = request.query.clone();
+        let task = self.0.runtime.spawn(async move {
+            let (token, answer) = driver.0.relay.send(method, query.as_deref(), headers, body).await;
+            match answer {
+                Ok(response) => driver.begin_reading(call, response, token.as_ref()),
+                Err(failure) => driver.end_failed(call, failure),
+            }
+        });
+        tables.calls.insert(call, Call { task: task.abort_handle(), answer: Answer::Awaited });
+    }
+
+    /// The head has come: the machine says at once what becomes of the body.
+    fn begin_reading(&self, call: CallId, response: Response<Incoming>, token: Option<&Arc<str>>) {
+        let status = response.status().as_u16();
+        let head = RelayHead {
+            status,
+            headers: headers::for_machine(response.headers()),
+            token_changed: REFUSALS.contains(&status) && self.0.relay.has_other_token(token),
+        };
+        self.0.metrics.relay_call(CallOutcome::of_status(status));
+        {
+            let mut core = lock(&self.0.core);
+            let Some(known) = core.tables.calls.get_mut(&call) else { return };
+            known.answer = Answer::Begun(response);
+        }
+        self.feed(Input::RelayHead { call, head });
+    }
+
+    fn end_failed(&self, call: CallId, failure: RelayFailure) {
+        self.0.metrics.relay_call(match failure.sent {
+            Sent::No => CallOutcome::NotSent,
+            Sent::Unknown => CallOutcome::Broken,
+        });
+        lock(&self.0.core).tables.calls.remove(&call);
+        self.feed(Input::RelayFailed { call, failure });
+    }
+
+    /// Feeds an answer to the machine, chunk by chunk.
+    pub(super) fn read(&self, tables: &mut Tables, call: CallId) {
+        let Some(known) = tables.calls.get_mut(&call) else { return };
+        let Answer::Begun(response) = std::mem::replace(&mut known.answer, Answer::Awaited) else { return };
+        let (head, body) = response.into_parts();
+        known.answer = Answer::Read(Box::new(head));
+        let driver = self.clone();
+        known.task = self.0.runtime.spawn(async move { driver.feed_body(call, body).await }).abort_handle();
+    }
+
+    async fn feed_body(&self, call: CallId, mut body: Incoming) {
+        loop {
+            match poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+                Some(Ok(frame)) => {
+                    if let Ok(bytes) = frame.into_data() {
+                        self.feed(Input::RelayChunk { call, bytes });
+                    }
+                }
+                Some(Err(error)) => {
+                    let reason = root_cause(&error);
+                    self.0.metrics.relay_call(CallOutcome::Broken);
+                    let failure = RelayFailure { sent: Sent::Unknown, reason };
+                    return self.feed(Input::RelayFailed { call, failure });
+                }
+                None => return self.feed(Input::RelayEnd { call }),
+            }
+        }
+    }
+
+    /// Forgets a call. Dropping its task closes its connection, or gives it back where all of it was read.
+    pub(super) fn cancel(&self, tables: &mut Tables, call: CallId) {
+        if let Some(known) = tables.calls.remove(&call) {
+            known.task.abort();
+            if matches!(known.answer, Answer::Awaited) {
+                self.0.metrics.relay_call(CallOutcome::Cancelled);
+            }
+        }
+    }
+}
+
+/// The headers and the body of a request, put together from what the agent sent and what the machine says.
+fn assemble(tables: &Tables, request: &RelayRequest) -> Option<(HeaderMap, Bytes)> {
+    let mut headers = match &request.headers {
+        CallHeaders::OfExchange(exchange) => headers::toward_relay(&tables.exchanges.get(exchange)?.headers),
+        CallHeaders::Own(own) => own.iter().filter_map(headers::parsed).collect(),
+    };
+    headers::edit(&mut headers, &request.edits);
+    let body = match &request.body {
+        CallBody::Empty => Bytes::new(),
+        CallBody::OfExchange(exchange) => tables.exchanges.get(exchange)?.body.clone(),
+        CallBody::Bytes(bytes) => bytes.clone(),
+    };
+    Some((headers, body))
+}

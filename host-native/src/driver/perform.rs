@@ -1,0 +1,125 @@
+//! Doing what the machine says, in order. Nothing here waits.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HeaderMap};
+use http::{Response, StatusCode};
+use relay_mcp_core::headers::HeaderEdit;
+use relay_mcp_core::{Action, AnswerHead, CallId, ExchangeId, Input, Machine};
+
+use super::answer::{AgentBody, Pipe};
+use super::tables::{Answer, ReplyTo, Tables};
+use super::{Core, Driver};
+use crate::headers;
+use crate::telemetry::observe;
+
+impl<M: Machine + Send + 'static> Driver<M> {
+    pub(super) fn perform(&self, core: &mut Core<M>, action: Action) {
+        let tables = &mut core.tables;
+        match action {
+            Action::Call { call, request } => self.call(tables, call, &request),
+            Action::Splice { call, exchange, edits } => splice(tables, call, exchange, &edits),
+            Action::Read { call } => self.read(tables, call),
+            Action::Cancel { call } => self.cancel(tables, call),
+            Action::Answer { exchange, head, body } => answer(tables, exchange, &head, body),
+            Action::AnswerHead { exchange, head } => self.begin_answer(tables, exchange, &head),
+            Action::AnswerChunk { exchange, bytes } => self.answer_chunk(tables, exchange, bytes),
+            Action::AnswerEnd { exchange } => {
+                if let Some(ReplyTo::Body(pipe)) = take_reply(tables, exchange) {
+                    pipe.end();
+                }
+            }
+            Action::Abort { exchange } => {
+                // Where nothing was sent yet, dropping the way back is what breaks the exchange off.
+                if let Some(ReplyTo::Body(pipe)) = take_reply(tables, exchange) {
+                    pipe.break_off();
+                }
+            }
+            Action::Persist { ticket, changes } => {
+                if let Some(store) = &core.store {
+                    store.persist(ticket, changes);
+                }
+            }
+            Action::Reply { command, reply } => {
+                if let Some(asker) = tables.questions.remove(&command) {
+                    // An asker that is gone needs no reply.
+                    let _ = asker.send(reply);
+                }
+            }
+            Action::Observe(observation) => observe(&self.0.metrics, &observation),
+        }
+    }
+
+    fn begin_answer(&self, tables: &mut Tables, exchange: ExchangeId, head: &AnswerHead) {
+        let mut response = head_of(tables, head);
+        // Its length is not known yet.
+        response.headers_mut().remove(CONTENT_LENGTH);
+        let Some(known) = tables.exchanges.get_mut(&exchange) else { return };
+        let pipe = Arc::new(Pipe::default());
+        let driver = self.clone();
+        let body = AgentBody::fed(Arc::clone(&pipe), move || driver.feed(Input::AgentGone { exchange }));
+        if let ReplyTo::Head(reply) = std::mem::replace(&mut known.reply, ReplyTo::Body(pipe)) {
+            // An agent that is gone is told of by the drop of the body.
+            let _ = reply.send(response.map(|()| body));
+        }
+    }
+
+    fn answer_chunk(&self, tables: &Tables, exchange: ExchangeId, bytes: Bytes) {
+        let Some(ReplyTo::Body(pipe)) = tables.exchanges.get(&exchange).map(|known| &known.reply) else {
+            return;
+        };
+        if !pipe.put(bytes) {
+            tracing::warn!("an agent reads its event stream too slowly, so it was cut off");
+            self.feed(Input::AgentGone { exchange });
+        }
+    }
+}
+
+fn splice(tables: &mut Tables, call: CallId, exchange: ExchangeId, edits: &[HeaderEdit]) {
+    let Some(Answer::Begun(response)) = tables.calls.remove(&call).map(|known| known.answer) else { return };
+    let Some(ReplyTo::Head(reply)) = take_reply(tables, exchange) else { return };
+    let (head, body) = response.into_parts();
+    let mut spliced = Response::new(AgentBody::spliced(body));
+    *spliced.status_mut() = head.status;
+    *spliced.headers_mut() = head.headers;
+    headers::strip_toward_agent(spliced.headers_mut());
+    headers::edit(spliced.headers_mut(), edits);
+    let _ = reply.send(spliced);
+}
+
+fn answer(tables: &mut Tables, exchange: ExchangeId, head: &AnswerHead, body: Bytes) {
+    let mut response = head_of(tables, head).map(|()| AgentBody::whole(body));
+    response.headers_mut().remove(CONTENT_LENGTH);
+    if let Some(ReplyTo::Head(reply)) = take_reply(tables, exchange) {
+        let _ = reply.send(response);
+    }
+}
+
+fn take_reply(tables: &mut Tables, exchange: ExchangeId) -> Option<ReplyTo> {
+    tables.exchanges.remove(&exchange).map(|known| known.reply)
+}
+
+/// Status and headers of an answer.
+fn head_of(tables: &Tables, head: &AnswerHead) -> Response<()> {
+    let (status, headers) = match head {
+        AnswerHead::Own { status, headers } => {
+            let headers: HeaderMap = headers.iter().filter_map(headers::parsed).collect();
+            (StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_GATEWAY), headers)
+        }
+        AnswerHead::OfCall { call, edits } => {
+            let head = tables.calls.get(call).and_then(|known| match &known.answer {
+                Answer::Read(head) => Some(head),
+                Answer::Awaited | Answer::Begun(_) => None,
+            });
+            let mut headers = head.map(|head| head.headers.clone()).unwrap_or_default();
+            headers::strip_toward_agent(&mut headers);
+            headers::edit(&mut headers, edits);
+            (head.map_or(StatusCode::OK, |head| head.status), headers)
+        }
+    };
+    let mut response = Response::new(());
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}

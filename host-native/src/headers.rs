@@ -1,0 +1,142 @@
+//! Headers between HTTP and the machine: which cross is the core's rule, how is here.
+
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, HeaderMap, HeaderName, HeaderValue};
+use relay_mcp_core::headers::{
+    Header, HeaderEdit, RETRY_AFTER, concerns_machine, crosses_to_agent, crosses_to_relay,
+};
+
+/// The headers by which the machine decides.
+#[must_use]
+pub fn for_machine(headers: &HeaderMap) -> Vec<Header> {
+    let concerning = headers.iter().filter(|(name, _)| concerns_machine(name.as_str()));
+    concerning.filter_map(|(name, value)| Some(Header::new(name.as_str(), readable(name, value)?))).collect()
+}
+
+/// A value as the machine reads it: a date to wait for becomes seconds, since the machine knows no calendar.
+fn readable(name: &HeaderName, value: &HeaderValue) -> Option<String> {
+    let text = value.to_str().ok()?;
+    if name.as_str() != RETRY_AFTER {
+        return Some(text.to_owned());
+    }
+    let Ok(date) = httpdate::parse_http_date(text) else { return Some(text.to_owned()) };
+    let wait = date.duration_since(std::time::SystemTime::now()).unwrap_or_default();
+    Some(wait.as_secs().to_string())
+}
+
+/// The headers of a request of the agent that go on to the relay (B-2.1).
+#[must_use]
+pub fn toward_relay(headers: &HeaderMap) -> HeaderMap {
+    let named = named_by_connection(headers);
+    let mut out = HeaderMap::with_capacity(headers.len() + 2);
+    for (name, value) in headers {
+        if crosses_to_relay(name.as_str()) && !named.contains(name) {
+            out.append(name, value.clone());
+        }
+    }
+    out
+}
+
+/// What every request to the relay carries (B-2.1, B-2.2).
+pub fn sign(headers: &mut HeaderMap, token: Option<&str>) {
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    let bearer = token.and_then(|token| HeaderValue::from_str(&format!("Bearer {token}")).ok());
+    if let Some(mut bearer) = bearer {
+        bearer.set_sensitive(true);
+        headers.insert(AUTHORIZATION, bearer);
+    }
+}
+
+/// Removes from an answer of the relay what does not go on to the agent (B-2.3).
+pub fn strip_toward_agent(headers: &mut HeaderMap) {
+    let named = named_by_connection(headers);
+    let held_back: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| !crosses_to_agent(name.as_str()) || named.contains(name))
+        .cloned()
+        .collect();
+    for name in held_back {
+        headers.remove(name);
+    }
+}
+
+/// The headers that `Connection` names: hop-by-hop, whatever they are (RFC 9110, 7.6.1).
+fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
+    let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let names = values.flat_map(|value| value.split(','));
+    names.filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok()).collect()
+}
+
+/// Applies the machine's changes, in order.
+pub fn edit(headers: &mut HeaderMap, edits: &[HeaderEdit]) {
+    for edit in edits {
+        match edit {
+            HeaderEdit::Set(header) => {
+                if let Some((name, value)) = parsed(header) {
+                    headers.insert(name, value);
+                }
+            }
+            HeaderEdit::Remove(name) => {
+                headers.remove(name.as_str());
+            }
+        }
+    }
+}
+
+/// A header of the machine's. One that HTTP cannot carry is left out.
+#[must_use]
+pub fn parsed(header: &Header) -> Option<(HeaderName, HeaderValue)> {
+    Some((header.name.parse().ok()?, header.value.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(headers: &[(&str, &str)]) -> HeaderMap {
+        headers
+            .iter()
+            .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn b_2_1_hop_by_hop_headers_and_the_agents_credentials_stay_here() {
+        let sent = map(&[
+            ("authorization", "Bearer secret"),
+            ("cookie", "a=b"),
+            ("origin", "http://localhost"),
+            ("host", "localhost"),
+            ("connection", "keep-alive, X-Hop"),
+            ("x-hop", "1"),
+            ("accept-encoding", "gzip"),
+            ("x-other", "1"),
+            ("accept", "application/json"),
+        ]);
+        let mut out = toward_relay(&sent);
+        assert_eq!(out, map(&[("x-other", "1"), ("accept", "application/json")]));
+        sign(&mut out, Some("token"));
+        assert_eq!(out["authorization"], "Bearer token");
+        assert_eq!(out["accept-encoding"], "identity");
+    }
+
+    #[test]
+    fn b_2_3_cookies_and_challenges_of_the_relay_stay_here() {
+        let mut headers = map(&[
+            ("set-cookie", "a=b"),
+            ("www-authenticate", "Bearer"),
+            ("connection", "x-hop"),
+            ("x-hop", "1"),
+            ("content-type", "application/json"),
+        ]);
+        strip_toward_agent(&mut headers);
+        assert_eq!(headers, map(&[("content-type", "application/json")]));
+    }
+
+    #[test]
+    fn a_date_to_wait_for_becomes_seconds() {
+        let at = std::time::SystemTime::now() + std::time::Duration::from_secs(90);
+        let headers = for_machine(&map(&[("retry-after", &httpdate::fmt_http_date(at))]));
+        let seconds: u64 = headers[0].value.parse().unwrap();
+        assert!((85..=90).contains(&seconds), "{seconds}");
+    }
+}

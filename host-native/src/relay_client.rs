@@ -1,0 +1,128 @@
+//! The connection to the relay: pooled, HTTP/1.1, or HTTP/2 where a relay on TLS offers it.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::uri::{PathAndQuery, Scheme};
+use http::{HeaderMap, Method, Request, Response, Uri};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use relay_mcp_core::{RelayFailure, Sent};
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::headers;
+use crate::token::TokenSource;
+
+/// Shorter than the five seconds after which common servers close an idle connection, so that a request
+/// hardly ever meets a connection that is just being closed (PEERS 8).
+const IDLE_CONNECTION: Duration = Duration::from_secs(4);
+
+/// A client for the relay's one endpoint. Cheap to clone.
+#[derive(Clone)]
+pub struct RelayClient {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    endpoint: Uri,
+    token: TokenSource,
+}
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayClientError {
+    /// Without roots no certificate can be checked.
+    #[error("the system's root certificates, which an https relay needs, cannot be loaded: {0}")]
+    NoRoots(#[source] std::io::Error),
+}
+
+impl RelayClient {
+    /// A client for this endpoint that reads its token at each request (B-2.2).
+    ///
+    /// # Errors
+    /// When the relay is on https and the system has no root certificates.
+    pub fn new(
+        endpoint: Uri,
+        token: TokenSource,
+        connect_timeout: Duration,
+    ) -> Result<Self, RelayClientError> {
+        let mut tcp = HttpConnector::new();
+        tcp.set_nodelay(true);
+        tcp.enforce_http(false);
+        tcp.set_connect_timeout(Some(connect_timeout));
+        let connector = if endpoint.scheme() == Some(&Scheme::HTTPS) {
+            let tls = HttpsConnectorBuilder::new().with_native_roots().map_err(RelayClientError::NoRoots)?;
+            tls.https_or_http().enable_all_versions().wrap_connector(tcp)
+        } else {
+            HttpsConnectorBuilder::new()
+                .with_tls_config(without_roots())
+                .https_or_http()
+                .enable_http1()
+                .wrap_connector(tcp)
+        };
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_CONNECTION)
+            .build(connector);
+        Ok(Self { client, endpoint, token })
+    }
+
+    /// Sends a request with the live token. Gives the token that it carried, and how it went.
+    pub async fn send(
+        &self,
+        method: Method,
+        query: Option<&str>,
+        mut headers: HeaderMap,
+        body: Bytes,
+    ) -> (Option<Arc<str>>, Result<Response<Incoming>, RelayFailure>) {
+        let token = self.token.current();
+        headers::sign(&mut headers, token.as_deref());
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = self.target(query);
+        *request.headers_mut() = headers;
+        let answer = self.client.request(request).await.map_err(|error| RelayFailure {
+            sent: if error.is_connect() { Sent::No } else { Sent::Unknown },
+            reason: root_cause(&error),
+        });
+        (token, answer)
+    }
+
+    /// Whether the token, read again, is another one than a refused call carried (B-2.7).
+    #[must_use]
+    pub fn has_other_token(&self, used: Option<&Arc<str>>) -> bool {
+        self.token.differs_from(used)
+    }
+
+    /// The endpoint with the agent's query behind its own, if it has one.
+    fn target(&self, query: Option<&str>) -> Uri {
+        let Some(query) = query else { return self.endpoint.clone() };
+        let mut parts = self.endpoint.clone().into_parts();
+        let own = parts.path_and_query.as_ref().map_or("/", PathAndQuery::as_str);
+        let joint = if own.contains('?') { '&' } else { '?' };
+        let Ok(target) = PathAndQuery::try_from(format!("{own}{joint}{query}")) else {
+            return self.endpoint.clone();
+        };
+        parts.path_and_query = Some(target);
+        Uri::from_parts(parts).unwrap_or_else(|_| self.endpoint.clone())
+    }
+}
+
+/// For a relay on plain http: loading the system's roots would cost every start for nothing.
+fn without_roots() -> ClientConfig {
+    ClientConfig::builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth()
+}
+
+/// What went wrong in the end, such as `connection refused`. Libraries wrap that in several layers.
+#[must_use]
+pub fn root_cause(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    let text = cause.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_lowercase()
+}

@@ -1,0 +1,129 @@
+//! The agent's side: HTTP/1.1 on one endpoint (B-1).
+
+mod admit;
+mod body;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use relay_mcp_core::Machine;
+use relay_mcp_core::door::Door;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+
+use crate::driver::{AgentBody, Driver};
+use crate::settings::HttpLimits;
+use crate::telemetry::Metrics;
+
+/// The wait after a failed accept, such as too many open files.
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
+
+/// The agent's listener cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen at {address}: {source}; choose another address with --listen")]
+pub struct ListenError {
+    /// Where.
+    pub address: SocketAddr,
+    /// What the operating system said.
+    pub source: std::io::Error,
+}
+
+/// Opens the agent's listener.
+///
+/// # Errors
+/// The address is in use, or not ours.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
+    TcpListener::bind(address).await.map_err(|source| ListenError { address, source })
+}
+
+/// The agent's side of a driver.
+pub struct Server<M> {
+    driver: Driver<M>,
+    door: Door,
+    limits: HttpLimits,
+    /// Requests that may be under way at once.
+    room: Arc<Semaphore>,
+    metrics: Metrics,
+    stop: watch::Receiver<bool>,
+}
+
+impl<M: Machine + Send + 'static> Server<M> {
+    /// A server for this driver, behind this door, until `stop` is true.
+    #[must_use]
+    pub fn new(
+        driver: Driver<M>,
+        door: Door,
+        limits: HttpLimits,
+        metrics: Metrics,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
+        let room = Arc::new(Semaphore::new(limits.max_requests));
+        Self { driver, door, limits, room, metrics, stop }
+    }
+
+    /// Serves until it is told to stop, then stops accepting, and gives back what is still under way: its
+    /// end is the end of the last answer (B-8.4).
+    pub async fn serve(self, listener: TcpListener) -> GracefulShutdown {
+        let open = GracefulShutdown::new();
+        let mut stop = self.stop.clone();
+        let server = Arc::new(self);
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = stop.wait_for(|stop| *stop) => return open,
+            };
+            match accepted {
+                Ok((connection, _)) => Arc::clone(&server).converse(connection, &open),
+                Err(error) => {
+                    tracing::warn!(error = error.to_string(), "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_BACKOFF).await;
+                }
+            }
+        }
+    }
+
+    fn converse(self: Arc<Self>, connection: TcpStream, open: &GracefulShutdown) {
+        // It only matters for speed, so a socket that does not take it is served all the same.
+        let _ = connection.set_nodelay(true);
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(self.limits.head_timeout)
+            .max_buf_size(self.limits.max_header_bytes);
+        let service = service_fn(move |request| {
+            let server = Arc::clone(&self);
+            async move { server.answer(request).await }
+        });
+        let served = open.watch(http.serve_connection(TokioIo::new(connection), service));
+        tokio::spawn(async move {
+            if let Err(error) = served.await {
+                tracing::debug!(error = error.to_string(), "a connection of the agent broke off");
+            }
+        });
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<AgentBody>, Gone> {
+        match self.admit(request).await {
+            Ok((admitted, permit)) => {
+                let mut response = self.driver.exchange(admitted).await.ok_or(Gone)?;
+                response.body_mut().hold(permit);
+                Ok(response)
+            }
+            Err(refusal) => {
+                self.metrics.refused(refusal.status());
+                Ok(admit::refuse(refusal))
+            }
+        }
+    }
+}
+
+/// The exchange was broken off before its answer began: the connection is closed.
+#[derive(Debug, thiserror::Error)]
+#[error("the exchange was broken off")]
+struct Gone;

@@ -1,0 +1,163 @@
+//! The thread that writes the store, so that no sync ever holds up the event loop.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use relay_mcp_core::{Change, Ticket};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::Storage;
+
+/// The store's thread, as its user holds it. Dropped, the thread still writes what it was given;
+/// [`close`](Self::close) waits for that.
+pub struct Store {
+    batches: Sender<Batch>,
+    thread: JoinHandle<()>,
+}
+
+/// What became of tickets. Cumulative: it tells of all tickets up to `through` that no event told of before.
+/// Tickets come in the order in which they were persisted. No more events: the store is closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreEvent {
+    /// They are durable (OUTBOX G1).
+    Durable {
+        /// The last of them.
+        through: Ticket,
+        /// How long the commit took, its sync included.
+        took: Duration,
+        /// How many tickets went into the commit.
+        batches: usize,
+    },
+    /// None of them was stored (OUTBOX G12).
+    Failed {
+        /// The last of them.
+        through: Ticket,
+        /// A sentence for people.
+        reason: String,
+    },
+}
+
+struct Batch {
+    ticket: Ticket,
+    changes: Vec<Change>,
+}
+
+/// How long nothing must be written before the storage is put in order.
+const QUIET: Duration = Duration::from_secs(1);
+
+impl Store {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// The operating system has no thread to give.
+    pub fn spawn(storage: impl Storage) -> std::io::Result<(Self, UnboundedReceiver<StoreEvent>)> {
+        let (batches, given) = channel();
+        let (events, told) = unbounded_channel();
+        let writer = Writer { storage, events };
+        let thread = std::thread::Builder::new().name("store".into()).spawn(move || writer.run(&given))?;
+        Ok((Self { batches, thread }, told))
+    }
+
+    /// Has a batch written: all of it or nothing. Returns at once.
+    pub fn persist(&self, ticket: Ticket, changes: Vec<Change>) {
+        // A thread that has ended has closed the events, which is where its end is told.
+        let _ = self.batches.send(Batch { ticket, changes });
+    }
+
+    /// Writes what was given, closes the storage, and waits for it. Blocks for as long as a commit takes.
+    pub fn close(self) {
+        drop(self.batches);
+        if self.thread.join().is_err() {
+            tracing::error!("the store's thread ended in a panic");
+        }
+    }
+}
+
+struct Writer<S> {
+    storage: S,
+    events: UnboundedSender<StoreEvent>,
+}
+
+impl<S: Storage> Writer<S> {
+    fn run(mut self, given: &Receiver<Batch>) {
+        while let Ok(first) = given.recv() {
+            self.write(Group::gather(first, given));
+            if !self.write_until_quiet(given) {
+                return;
+            }
+            self.storage.rest();
+        }
+    }
+
+    /// Whether there may be more to write later.
+    fn write_until_quiet(&mut self, given: &Receiver<Batch>) -> bool {
+        loop {
+            match given.recv_timeout(QUIET) {
+                Ok(first) => self.write(Group::gather(first, given)),
+                Err(RecvTimeoutError::Timeout) => return true,
+                Err(RecvTimeoutError::Disconnected) => return false,
+            }
+        }
+    }
+
+    /// One commit for the whole group. When that fails, each ticket on its own, so that a batch that is too
+    /// large fails alone.
+    fn write(&mut self, group: Group) {
+        let done = self.commit(&group.changes, group.last(), group.tickets.len());
+        match done {
+            StoreEvent::Failed { .. } if group.tickets.len() > 1 => {
+                for (ticket, changes) in group.each() {
+                    let done = self.commit(changes, ticket, 1);
+                    self.tell(done);
+                }
+            }
+            done => self.tell(done),
+        }
+    }
+
+    fn commit(&mut self, changes: &[Change], through: Ticket, batches: usize) -> StoreEvent {
+        let begun = Instant::now();
+        let done = if changes.is_empty() { Ok(()) } else { self.storage.apply(changes) };
+        match done {
+            Ok(()) => StoreEvent::Durable { through, took: begun.elapsed(), batches },
+            Err(error) => StoreEvent::Failed { through, reason: error.to_string() },
+        }
+    }
+
+    fn tell(&self, event: StoreEvent) {
+        // Nobody listens at the end of a shutdown; what was given is written all the same.
+        let _ = self.events.send(event);
+    }
+}
+
+/// Everything that waited: the changes of all tickets one after the other, and where each ticket's end.
+struct Group {
+    changes: Vec<Change>,
+    tickets: Vec<(Ticket, usize)>,
+}
+
+impl Group {
+    fn gather(first: Batch, given: &Receiver<Batch>) -> Self {
+        let tickets = vec![(first.ticket, first.changes.len())];
+        let mut group = Self { changes: first.changes, tickets };
+        for batch in given.try_iter() {
+            group.changes.extend(batch.changes);
+            group.tickets.push((batch.ticket, group.changes.len()));
+        }
+        group
+    }
+
+    fn last(&self) -> Ticket {
+        self.tickets.last().map_or(Ticket::default(), |(ticket, _)| *ticket)
+    }
+
+    fn each(&self) -> impl Iterator<Item = (Ticket, &[Change])> {
+        let mut begin = 0;
+        self.tickets.iter().map(move |&(ticket, end)| {
+            let changes = &self.changes[begin..end];
+            begin = end;
+            (ticket, changes)
+        })
+    }
+}

@@ -1,0 +1,123 @@
+use std::path::Path;
+
+use super::*;
+
+fn place() -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("token");
+    (directory, path)
+}
+
+fn open(path: &Path) -> TokenSource {
+    TokenSource::open(&TokenOrigin::File(path.to_owned())).unwrap()
+}
+
+fn current(source: &TokenSource) -> String {
+    source.current().as_deref().unwrap_or("none").to_owned()
+}
+
+#[test]
+fn b_2_2_a_rotated_token_goes_out_with_the_next_forward() {
+    let (_directory, path) = place();
+    let source = open(&path);
+    assert_eq!(current(&source), "none");
+    for number in 0..200 {
+        let token = format!("token-{number:04}");
+        std::fs::write(&path, &token).unwrap();
+        assert_eq!(current(&source), token, "same length, same inode, perhaps the same instant");
+    }
+    let other = path.with_extension("new");
+    std::fs::write(&other, " renamed \n").unwrap();
+    std::fs::rename(&other, &path).unwrap();
+    assert_eq!(current(&source), "renamed");
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(current(&source), "none");
+}
+
+#[test]
+fn an_unchanged_file_is_not_read_again_and_gives_the_same_token() {
+    let (_directory, path) = place();
+    std::fs::write(&path, "one").unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(150));
+    let source = open(&path);
+    let (first, second) = (source.current().unwrap(), source.current().unwrap());
+    assert!(Arc::ptr_eq(&first, &second));
+    assert!(!source.reread());
+    assert!(!source.differs_from(Some(&first)));
+}
+
+#[test]
+fn b_2_7_after_a_refusal_a_token_that_changed_is_told_from_one_that_did_not() {
+    let (_directory, path) = place();
+    std::fs::write(&path, "one").unwrap();
+    let source = open(&path);
+    let used = source.current();
+    assert!(!source.reread());
+    std::fs::write(&path, "two").unwrap();
+    assert!(source.reread());
+    assert!(!source.reread());
+    assert!(source.differs_from(used.as_ref()));
+    assert!(source.differs_from(None));
+    assert!(!source.differs_from(source.current().as_ref()));
+}
+
+#[test]
+fn a_token_that_was_set_holds_until_the_file_changes() {
+    let (_directory, path) = place();
+    std::fs::write(&path, "one").unwrap();
+    let source = open(&path);
+    source.set(Some("set".into()));
+    assert_eq!(current(&source.clone()), "set");
+    assert!(!source.reread());
+    assert_eq!(current(&source), "set");
+    std::fs::write(&path, "two").unwrap();
+    assert_eq!(current(&source), "two");
+    source.set(None);
+    assert_eq!(current(&source), "none");
+}
+
+#[test]
+fn b_9_6_an_unfit_token_is_refused_at_the_start_and_leaves_the_old_one_later() {
+    let (_directory, path) = place();
+    let origin = TokenOrigin::File(path.clone());
+    let unfit: [&[u8]; 4] = [b"hush hush", b"hush\nhush", b"hush\0", b"hush\xff"];
+    for unfit in unfit {
+        std::fs::write(&path, unfit).unwrap();
+        let error = TokenSource::open(&origin).unwrap_err().to_string();
+        assert!(error.contains("visible ASCII") && error.contains("/token"), "{error}");
+        assert!(!error.contains("hush"), "{error}");
+    }
+    std::fs::write(&path, "good").unwrap();
+    let source = open(&path);
+    for unfit in unfit {
+        std::fs::write(&path, unfit).unwrap();
+        assert_eq!(current(&source), "good");
+    }
+    source.set(Some("hush hush".into()));
+    assert_eq!(current(&source), "good");
+    assert!(check_token("hush hush").is_err() && check_token("fine").is_ok());
+    std::fs::write(&path, "better").unwrap();
+    assert_eq!(current(&source), "better");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_an_error_at_the_start_and_no_change_later() {
+    let (_directory, path) = place();
+    std::fs::write(&path, "good").unwrap();
+    let source = open(&path);
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    assert_eq!(current(&source), "good");
+    let error = TokenSource::open(&TokenOrigin::File(path)).unwrap_err();
+    assert!(matches!(error, TokenError::Unreadable { .. }), "{error}");
+}
+
+#[test]
+fn an_empty_token_is_none() {
+    let (_directory, path) = place();
+    std::fs::write(&path, "\n").unwrap();
+    assert_eq!(current(&open(&path)), "none");
+    assert_eq!(current(&TokenSource::fixed(Some("x"))), "x");
+    let environment = TokenSource::open(&TokenOrigin::Environment("from-env".into())).unwrap();
+    assert_eq!(current(&environment), "from-env");
+}

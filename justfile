@@ -1,0 +1,52 @@
+# The steps of CI, one by one, and what else is run now and then. `just ci` is what CI runs.
+
+export RUSTDOCFLAGS := "-D warnings"
+
+# what there is to run
+default:
+    @just --list
+
+# everything that must hold
+ci:
+    .ci/run
+
+# all tests; arguments go to cargo test
+test *arguments:
+    tests/run {{ arguments }}
+
+# the format
+fmt:
+    cargo fmt --all --check
+
+# puts the format right
+fix:
+    cargo fmt --all
+
+# the lints
+clippy:
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# the documentation
+doc:
+    cargo doc --workspace --no-deps --locked
+
+# the shape of the repository, and a core without a standard library
+shape:
+    tests/checks/top-level
+    tests/checks/core-without-std
+
+# licences, sources and bans of dependencies (needs cargo-deny)
+deny:
+    cargo deny --locked check licenses bans sources
+
+# what a step of the machine costs; arguments choose benchmarks, such as `just bench menu`
+bench *arguments:
+    cargo bench -p relay-mcp-core --locked -- {{ arguments }}
+
+# what the sidecar costs beside nginx (needs nginx and wrk, or --install)
+bench-sidecar *arguments:
+    tests/bench/sidecar.sh {{ arguments }}
+
+# the story, with a relay that dies and returns
+demo *arguments:
+    cargo run --locked -- demo {{ arguments }}

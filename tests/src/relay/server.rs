@@ -1,0 +1,72 @@
+//! The relay's sockets: a listener that can be closed and opened again, connections that can be reset.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::task::{AbortHandle, JoinSet};
+
+use super::Shared;
+use super::serve::answer;
+
+/// A relay that listens; dropping it closes the listener and breaks all connections.
+#[derive(Debug)]
+pub(super) struct Listening(AbortHandle);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Resets the connection of one request.
+pub(super) type Reset = Arc<Notify>;
+
+/// Serves every connection until the listening is dropped.
+pub(super) fn listen(listener: TcpListener, shared: Arc<Shared>) -> Listening {
+    Listening(tokio::spawn(accept_all(listener, shared)).abort_handle())
+}
+
+async fn accept_all(listener: TcpListener, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    loop {
+        if let Ok((stream, _)) = listener.accept().await {
+            stream.set_nodelay(true).ok();
+            connections.spawn(serve_connection(stream, shared.clone()));
+        }
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn serve_connection(stream: TcpStream, shared: Arc<Shared>) {
+    let handle = stream.as_fd().try_clone_to_owned();
+    let reset = Reset::default();
+    let wish = reset.clone();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (shared, reset) = (shared.clone(), reset.clone());
+        async move { Ok::<_, Infallible>(answer(shared, reset, request).await) }
+    });
+    let connection =
+        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        _ = connection => {}
+        () = wish.notified() => {
+            if let Ok(handle) = handle {
+                rustix::net::sockopt::set_socket_linger(&handle, Some(Duration::ZERO)).ok();
+            }
+        }
+    }
+}
+
+/// Whether anybody listens there.
+pub(super) async fn is_listening(address: SocketAddr) -> bool {
+    TcpStream::connect(address).await.is_ok()
+}

@@ -1,0 +1,80 @@
+//! Told to end, it finishes what it began, within its time, and forgets nothing (B-8.4).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::time::{Duration, Instant};
+
+use relay_mcp_tests::proxy::Proxy;
+use relay_mcp_tests::relay::{Fault, Gate, On, Relay};
+use relay_mcp_tests::wait::{until_async, until_true};
+use rustix::process::Signal;
+use serde_json::json;
+
+/// B-11
+#[tokio::test]
+async fn shutdown_can_be_ordered() {
+    let relay = Relay::start().await;
+    let mut proxy = Proxy::to(&relay).start().await;
+    assert!(proxy.control().ask("POST", "/v1/shutdown", None).await.status < 300);
+    assert_eq!(proxy.ended().await.code(), Some(0));
+}
+
+/// B-8.4: what is in flight is finished, streams are closed, nobody new comes in.
+#[tokio::test]
+async fn it_ends_gracefully() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let relay = Relay::start().await;
+        let mut proxy = Proxy::to(&relay).flag("--grace", "15s").start().await;
+        let agent = proxy.agent();
+        agent.greet().await;
+        let mut events = agent.listen().await;
+        let gate = Gate::new();
+        relay.always(On::Rpc("tools/call"), Fault::Wait(gate.clone()));
+        let read = tokio::spawn(agent.tool("relay_list_messages", "{}").send());
+        let write = tokio::spawn(agent.tool("relay_reply", r#"{"text":"x"}"#).send());
+        until_true("both are at the relay", || relay.requests_of("tools/call").len() == 2).await;
+        proxy.signal(signal);
+        events.rest().await;
+        let refused = async || {
+            let answer = agent.request("ping", &json!({})).try_send().await;
+            answer.is_err().then_some(()).or_else(|| (answer.ok()?.status == 503).then_some(()))
+        };
+        until_async("nobody new comes in", refused).await;
+        gate.open();
+        assert_eq!(read.await.unwrap().status, 200);
+        assert_eq!(write.await.unwrap().result()["structuredContent"]["duplicate"], false);
+        assert_eq!(proxy.ended().await.code(), Some(0));
+    }
+}
+
+/// B-8.4: within a grace time.
+#[tokio::test]
+async fn it_does_not_wait_for_ever() {
+    let relay = Relay::start().await;
+    let mut proxy = Proxy::to(&relay).flag("--grace", "300ms").start().await;
+    let agent = proxy.agent();
+    relay.always(On::Any, Fault::Hang);
+    let hanging = tokio::spawn(agent.tool("relay_list_messages", "{}").try_send());
+    until_true("it is at the relay", || relay.requests().len() == 1).await;
+    let start = Instant::now();
+    assert_eq!(proxy.terminate().await.code(), Some(0));
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    drop(hanging.await.unwrap());
+}
+
+/// B-8.4, B-5.4: a write that the grace cuts off was accepted or was not; it is never lost between the two.
+#[tokio::test]
+async fn a_write_that_the_grace_cuts_off_is_not_promised_and_lost() {
+    let relay = Relay::start().await;
+    let mut proxy = Proxy::to(&relay).flag("--grace", "300ms").relay_timeout("30s").start().await;
+    relay.next(On::Tool("relay_reply"), Fault::Hang);
+    let write = tokio::spawn(proxy.agent().tool("relay_reply", r#"{"text":"x"}"#).try_send());
+    until_true("it is at the relay", || relay.requests().len() == 1).await;
+    proxy.terminate().await;
+    let promised = write.await.unwrap().is_ok_and(|answer| answer.text().contains("\"queued\""));
+    proxy.restart().await;
+    if promised {
+        relay.applied_are(1).await;
+    } else {
+        assert_eq!(proxy.status().await["outbox"]["depth"], 0);
+    }
+}
