@@ -22,6 +22,8 @@ pub struct AgentBody {
     kind: Kind,
     /// One of the requests that may be under way at once; given back when the answer has been sent.
     permit: Option<OwnedSemaphorePermit>,
+    /// An event stream of the proxy's own, which lasts; those have a limit of their own.
+    is_own_stream: bool,
 }
 
 enum Kind {
@@ -48,22 +50,26 @@ impl AgentBody {
     /// These bytes.
     #[must_use]
     pub fn whole(bytes: Bytes) -> Self {
-        Self { kind: Kind::Whole(Full::new(bytes)), permit: None }
+        Self { kind: Kind::Whole(Full::new(bytes)), permit: None, is_own_stream: false }
     }
 
     /// The relay's, frame by frame, at the pace of the slower side (B-2.3).
     pub(super) fn spliced(body: Incoming) -> Self {
-        Self { kind: Kind::Spliced(body), permit: None }
+        Self { kind: Kind::Spliced(body), permit: None, is_own_stream: false }
     }
 
     /// What comes through this pipe.
-    pub(super) fn fed(pipe: Arc<Pipe>, on_gone: impl FnOnce() + Send + Sync + 'static) -> Self {
-        Self { kind: Kind::Fed(pipe, Departure(Some(Box::new(on_gone)))), permit: None }
+    pub(super) fn fed(
+        pipe: Arc<Pipe>,
+        is_own_stream: bool,
+        on_gone: impl FnOnce() + Send + Sync + 'static,
+    ) -> Self {
+        Self { kind: Kind::Fed(pipe, Departure(Some(Box::new(on_gone)))), permit: None, is_own_stream }
     }
 
-    /// Counts as a request under way until it has been sent.
+    /// Counts as a request under way until it has been sent; a stream of the proxy's own is none (B-1.7).
     pub fn hold(&mut self, permit: Option<OwnedSemaphorePermit>) {
-        self.permit = permit;
+        self.permit = permit.filter(|_| !self.is_own_stream);
     }
 }
 
@@ -183,6 +189,11 @@ impl State {
     fn close(&mut self, end: End) {
         if self.end.is_none() {
             self.end = Some(end);
+            if end == End::Broken {
+                // A reader that does not read keeps its connection, but nothing of ours.
+                self.waiting = VecDeque::new();
+                self.waiting_bytes = 0;
+            }
             self.wake();
         }
     }
