@@ -89,9 +89,6 @@ impl Proxy {
         let Some(known) = self.calls.get_mut(&call) else { return };
         let Some(reading) = &mut known.reading else { return };
         reading.settled = true;
-        self.limit_time(call);
-        let Some(known) = self.calls.get_mut(&call) else { return };
-        let Some(reading) = &mut known.reading else { return };
         let (purpose, mut facts) = (known.errand.purpose.clone(), reading.facts.clone());
         facts.event = Some(event.clone());
         let response = Bytes::from(event.data.clone().unwrap_or_default());
