@@ -86,5 +86,5 @@ async fn subscriptions_take_no_room_from_requests() {
         events.event().await;
         open.push(events);
     }
-    assert_eq!(agent.request("x/y", &json!({})).send().await.status, 200);
+    assert_eq!(agent.request("tools/list", &json!({})).send().await.status, 200);
 }
