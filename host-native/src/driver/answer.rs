@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use super::lock;
 
@@ -70,6 +70,14 @@ impl AgentBody {
     /// Counts as a request under way until it has been sent; a stream of the proxy's own is none (B-1.7).
     pub fn hold(&mut self, permit: Option<OwnedSemaphorePermit>) {
         self.permit = permit.filter(|_| !self.is_own_stream);
+    }
+
+    /// Has the connection cut when the answer breaks off: a connection whose reader does not read never gets
+    /// to see the end of a body.
+    pub fn cut_with(&self, connection: &Arc<Notify>) {
+        if let Kind::Fed(pipe, _) = &self.kind {
+            pipe.cut_with(connection);
+        }
     }
 }
 
@@ -132,6 +140,8 @@ struct State {
     waiting_bytes: usize,
     end: Option<End>,
     reader: Option<Waker>,
+    /// Closes the connection.
+    cut: Option<Arc<Notify>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -168,6 +178,14 @@ impl Pipe {
         lock(&self.0).close(End::Broken);
     }
 
+    fn cut_with(&self, connection: &Arc<Notify>) {
+        let mut state = lock(&self.0);
+        state.cut = Some(Arc::clone(connection));
+        if state.end == Some(End::Broken) {
+            connection.notify_one();
+        }
+    }
+
     fn poll(&self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         let mut state = lock(&self.0);
         if state.end == Some(End::Broken) {
@@ -190,9 +208,11 @@ impl State {
         if self.end.is_none() {
             self.end = Some(end);
             if end == End::Broken {
-                // A reader that does not read keeps its connection, but nothing of ours.
                 self.waiting = VecDeque::new();
                 self.waiting_bytes = 0;
+                if let Some(connection) = &self.cut {
+                    connection.notify_one();
+                }
             }
             self.wake();
         }
@@ -202,5 +222,21 @@ impl State {
         if let Some(reader) = self.reader.take() {
             reader.wake();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn b_7_4_a_reader_that_lets_too_much_pile_up_loses_its_connection_and_what_waits() {
+        let pipe = Pipe::default();
+        let connection = Arc::new(Notify::new());
+        pipe.cut_with(&connection);
+        assert!(pipe.put(Bytes::from(vec![0; 2 * MOST_WAITING])), "one large piece is no pile");
+        assert!(!pipe.put(Bytes::from_static(b"x")));
+        connection.notified().await;
+        assert!(lock(&pipe.0).waiting.is_empty());
     }
 }
