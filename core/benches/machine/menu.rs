@@ -8,7 +8,7 @@ use criterion::{BatchSize, Criterion, Throughput};
 use relay_mcp_core::menu::{Rules, narrow};
 use relay_mcp_core::{Action, Config, Input, Proxy};
 
-use crate::parts::{NOW, called, head, post, proxy};
+use crate::parts::{NOW, called, head, is_answered, persisted, post, proxy};
 
 /// How much comes out of a socket at once.
 const PIECE: usize = 16 << 10;
@@ -47,7 +47,7 @@ pub(crate) fn measure(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// One `tools/list`, from the agent's request to the answer.
+/// One `tools/list`, from the agent's request to the answer, which waits for the disk where it tells news.
 fn list(proxy: &mut Proxy, exchange: u64, answer: &Bytes) -> Vec<Action> {
     let body = Bytes::from_static(br#"{"jsonrpc":"2.0","id":3,"method":"tools/list","params":{}}"#);
     let call = called(&proxy.step(NOW, post(exchange, &body)));
@@ -56,8 +56,11 @@ fn list(proxy: &mut Proxy, exchange: u64, answer: &Bytes) -> Vec<Action> {
         let bytes = answer.slice(start..answer.len().min(start + PIECE));
         proxy.step(NOW, Input::RelayChunk { call, bytes });
     }
-    let actions = proxy.step(NOW, Input::RelayEnd { call });
-    assert!(actions.iter().any(|action| matches!(action, Action::Answer { .. })));
+    let mut actions = proxy.step(NOW, Input::RelayEnd { call });
+    if let Some(through) = persisted(&actions) {
+        actions.extend(proxy.step(NOW, Input::Durable { through }));
+    }
+    assert!(is_answered(&actions));
     actions
 }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use relay_mcp_core::headers::Header;
 use relay_mcp_core::{
-    Action, AgentRequest, CallId, Config, ExchangeId, Input, Method, Proxy, RelayHead, Timestamp,
+    Action, AgentRequest, CallId, Config, ExchangeId, Input, Method, Proxy, RelayHead, Ticket, Timestamp,
 };
 
 /// The time at which everything happens.
@@ -37,6 +37,19 @@ pub(crate) fn called(actions: &[Action]) -> CallId {
         _ => None,
     });
     call.expect("the step calls the relay")
+}
+
+/// The changes that a step stores, if any.
+pub(crate) fn persisted(actions: &[Action]) -> Option<Ticket> {
+    actions.iter().find_map(|action| match action {
+        Action::Persist { ticket, .. } => Some(*ticket),
+        _ => None,
+    })
+}
+
+/// Whether a step answers the agent.
+pub(crate) fn is_answered(actions: &[Action]) -> bool {
+    actions.iter().any(|action| matches!(action, Action::Answer { .. }))
 }
 
 /// A `tools/call` of about this many bytes.

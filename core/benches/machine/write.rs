@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion};
-use relay_mcp_core::{Action, Input, Proxy, RelayFailure, Sent, Ticket};
+use relay_mcp_core::{Action, Input, Proxy, RelayFailure, Sent};
 
-use crate::parts::{NOW, called, post, proxy, tools_call};
+use crate::parts::{NOW, called, is_answered, persisted, post, proxy, tools_call};
 
 pub(crate) fn measure(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("write");
@@ -40,15 +40,8 @@ fn fail(proxy: &mut Proxy, body: &Bytes) -> Vec<Action> {
 
 /// The disk acknowledges, and the receipt comes.
 fn receive(proxy: &mut Proxy, actions: &[Action]) -> Vec<Action> {
-    let actions = proxy.step(NOW, Input::Durable { through: persisted(actions) });
-    assert!(actions.iter().any(|action| matches!(action, Action::Answer { .. })));
+    let through = persisted(actions).expect("the step stores the write");
+    let actions = proxy.step(NOW, Input::Durable { through });
+    assert!(is_answered(&actions));
     actions
-}
-
-fn persisted(actions: &[Action]) -> Ticket {
-    let ticket = actions.iter().find_map(|action| match action {
-        Action::Persist { ticket, .. } => Some(*ticket),
-        _ => None,
-    });
-    ticket.expect("the step stores the write")
 }
