@@ -29,6 +29,7 @@ impl Proxy {
             Command::TokenChanged => {
                 self.unpause_delivery();
                 self.hurry_upstreams();
+                self.hurry_fetch();
                 self.reply(command, Reply::Done);
             }
             Command::Status => {

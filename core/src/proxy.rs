@@ -122,6 +122,7 @@ impl Proxy {
             Why::CallTimeout(call) => self.on_call_timeout(call),
             Why::Delivery => self.deliver_next(),
             Why::Probe => self.probe(),
+            Why::Menu => self.fetch_known_menus(),
             Why::Upstream(stream) => self.open_upstream(stream),
             Why::Keepalive => self.keep_streams_alive(),
             Why::StoreRetry => self.ahead.retry(),

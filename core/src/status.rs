@@ -153,6 +153,8 @@ pub enum Why {
     Delivery,
     /// A relay that is down is asked whether it is back.
     Probe,
+    /// The menu, whose last fetch the relay refused, is fetched again.
+    Menu,
     /// The relay's side of a stream is opened again.
     Upstream(crate::ids::ExchangeId),
     /// Open streams get their comment.

@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::listing::{list_body, page_of};
 use super::{Lister, Menu, Rules, narrow};
@@ -13,10 +14,13 @@ use crate::jsonrpc::Response;
 use crate::mcp::Era;
 use crate::observation::Observation;
 use crate::proxy::Proxy;
-use crate::status::Reply;
+use crate::status::{Reply, Why};
 
 /// A relay that never ends its list is not followed for ever.
 const MOST_PAGES: usize = 1000;
+
+/// The wait before a refused menu is fetched again; doubled each time, up to the configured bound.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
 
 /// The fetch under way, and who waits for it.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +33,8 @@ pub(crate) struct Fetch {
     waiting: Vec<CommandId>,
     /// The menu changed while it was fetched.
     is_stale: bool,
+    /// Fetches in a row that the relay refused.
+    failures: u32,
     failure: Option<String>,
 }
 
@@ -50,6 +56,27 @@ impl Proxy {
     pub(crate) fn fetch_menus_anew(&mut self) {
         self.menus.fetch.is_stale = !self.menus.fetch.eras.is_empty();
         self.fetch_known_menus();
+    }
+
+    /// There is another token: a menu that the relay refused the last one is fetched at once.
+    pub(crate) fn hurry_fetch(&mut self) {
+        if self.timers.is_set(Why::Menu) {
+            self.timers.clear(Why::Menu);
+            self.fetch_known_menus();
+        }
+    }
+
+    /// A relay that answers and does not give its menu is asked again, so that the menu converges (B-9.10). One
+    /// that is away is asked when it is back.
+    fn settle_fetch(&mut self, is_failed: bool) {
+        if !is_failed || self.relay.is_down() || self.draining {
+            self.menus.fetch.failures = 0;
+            return self.timers.clear(Why::Menu);
+        }
+        let doubled =
+            FIRST_RETRY.saturating_mul(1_u32.checked_shl(self.menus.fetch.failures).unwrap_or(u32::MAX));
+        self.menus.fetch.failures = self.menus.fetch.failures.saturating_add(1);
+        self.timers.set(Why::Menu, self.now + doubled.min(self.config.paused_retry));
     }
 
     fn begin_fetch(&mut self) {
@@ -140,6 +167,7 @@ impl Proxy {
     }
 
     fn end_fetch(&mut self) {
+        self.settle_fetch(self.menus.fetch.failure.is_some());
         let reply = match self.menus.fetch.failure.take() {
             None => Reply::Done,
             Some(reason) => {

@@ -116,3 +116,26 @@ fn b_7_1_a_relay_that_wants_to_be_left_alone_is() {
     host.pass(200);
     assert_eq!(host.calls[&upstream(&host)].request.header("last-event-id"), Some("1"));
 }
+
+#[test]
+fn b_9_10_a_menu_that_the_relay_refused_is_fetched_again() {
+    for (status, is_token) in [(429, false), (500, false), (401, true)] {
+        let mut host = Host::new(Config::default());
+        host.listed(None, &json!([{ "name": "relay_read" }]));
+        let stream = host.request(get(None));
+        host.fail(upstream(&host), relay_mcp_core::Sent::No, "connection refused");
+        host.pass(2_000);
+        while let Some(call) =
+            host.calls.keys().copied().find(|call| host.calls[call].request.rpc_method() != "tools/list")
+        {
+            host.answer_call(call, 405, &[], "");
+        }
+        host.relay_says(status, &json!({}));
+        match is_token {
+            true => drop(host.command(Command::TokenChanged)),
+            false => host.pass(1_500),
+        }
+        host.relay_results(&json!({ "tools": [{ "name": "relay_write" }] }));
+        assert!(host.exchanges[&stream].text().contains("list_changed"), "{status}");
+    }
+}
