@@ -23,6 +23,10 @@ use crate::token::TokenSource;
 /// hardly ever meets a connection that is just being closed (PEERS 8).
 const IDLE_CONNECTION: Duration = Duration::from_secs(4);
 
+/// How often a quiet connection is asked whether it still is one, so that a relay's stream whose path died in
+/// silence is opened again.
+const KEEPALIVE: Duration = Duration::from_secs(20);
+
 /// A client for the relay's one endpoint. Cheap to clone.
 #[derive(Clone)]
 pub struct RelayClient {
@@ -53,6 +57,7 @@ impl RelayClient {
         tcp.set_nodelay(true);
         tcp.enforce_http(false);
         tcp.set_connect_timeout(Some(connect_timeout));
+        tcp.set_keepalive(Some(KEEPALIVE));
         let connector = if endpoint.scheme() == Some(&Scheme::HTTPS) {
             let tls = HttpsConnectorBuilder::new().with_native_roots().map_err(RelayClientError::NoRoots)?;
             tls.https_or_http().enable_all_versions().wrap_connector(tcp)
@@ -66,6 +71,9 @@ impl RelayClient {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_CONNECTION)
+            .timer(TokioTimer::new())
+            .http2_keep_alive_interval(KEEPALIVE)
+            .http2_keep_alive_while_idle(true)
             .build(connector);
         Ok(Self { client, endpoint, token })
     }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use relay_mcp_core::Machine;
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::{self, Cli, Command, ControlArgs, OutboxArgs, OutboxCommand};
 use crate::commands::{self, CommandError, Offline, Target, outbox};
@@ -44,31 +44,38 @@ fn run<M: Machine + Send + 'static>(
 ) -> Result<(), Failure> {
     let out = &mut io::stdout().lock();
     match command {
-        Command::Serve(args) => runtime()?.block_on(serve(&args, environment, engine)),
+        Command::Serve(args) => block_on(serve(&args, environment, engine))?,
         Command::Check(args) => {
             cli::check(&args, environment, out).map_err(|e| Failure::new(&e, e.exit_code()))
         }
         Command::Config(args) => cli::client_config(&args, out).map_err(|e| Failure::new(&e, e.exit_code())),
         Command::Demo(args) => {
-            runtime()?.block_on(demo::run(args.keep, out)).map_err(|e| Failure::new(&e, e.exit_code()))
+            block_on(demo::run(args.keep, out))?.map_err(|e| Failure::new(&e, e.exit_code()))
         }
-        Command::DemoRelay(args) => {
-            runtime()?.block_on(demo::serve_relay(args, out)).map_err(|e| Failure::new(&e, 1))
-        }
+        Command::DemoRelay(args) => block_on(demo::serve_relay(args, out))?.map_err(|e| Failure::new(&e, 1)),
         Command::Status(args) => {
             let target = target(&args.at, environment)?;
-            Ok(runtime()?.block_on(commands::status(&target, args.at.json, out))?)
+            Ok(block_on(commands::status(&target, args.at.json, out))??)
         }
         Command::Refresh(args) => {
             let target = target(&args.at, environment)?;
-            Ok(runtime()?.block_on(commands::refresh(&target, args.at.json, out))?)
+            Ok(block_on(commands::refresh(&target, args.at.json, out))??)
         }
         Command::Context(args) => {
             let target = target(&args.at, environment)?;
-            Ok(runtime()?.block_on(commands::context(&target, &args.flags, args.at.json, out))?)
+            Ok(block_on(commands::context(&target, &args.flags, args.at.json, out))??)
         }
-        Command::Outbox(args) => Ok(runtime()?.block_on(look_after_outbox(&args, environment, out))?),
+        Command::Outbox(args) => block_on(look_after_outbox(&args, environment, out))?,
     }
+}
+
+/// Runs something to its end. What is still in the background then, such as a look-up of the relay's name that
+/// nobody answers, holds up nothing.
+fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = runtime()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_background();
+    Ok(done)
 }
 
 /// One thread: the proxy of one agent has little to do, and a small one costs every user less.
@@ -88,29 +95,36 @@ async fn serve<M: Machine + Send + 'static>(
         return Err(Failure { sentence: sentence.into(), exit_code: 2 });
     }
     logs::init(resolved.log.format, &resolved.log.level.to_string()).map_err(|e| Failure::new(&e, 2))?;
+    // Before anybody can know that the proxy is there, so that no signal finds it unprepared.
+    let signals = Signals::catch().map_err(|e| Failure::new(&e, 1))?;
     let sidecar = Sidecar::start(resolved.settings, engine).await?;
     let line = serde_json::to_string(sidecar.ready()).map_err(|e| Failure::new(&e, 1))?;
     writeln!(io::stdout(), "{line}").map_err(|e| Failure::new(&e, 1))?;
     let handle = sidecar.handle().clone();
     tokio::spawn(async move {
-        asked_to_stop().await;
+        signals.any().await;
         handle.shut_down();
     });
     sidecar.run().await;
     Ok(())
 }
 
-/// SIGTERM or SIGINT.
-async fn asked_to_stop() {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::warn!("signals cannot be caught: the proxy ends without a grace time");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// The signals that ask to stop (B-8.4).
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn catch() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn any(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }
 

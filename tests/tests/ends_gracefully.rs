@@ -18,6 +18,17 @@ async fn shutdown_can_be_ordered() {
     assert_eq!(proxy.ended().await.code(), Some(0));
 }
 
+/// B-8.4: no moment after the ready line is too early.
+#[tokio::test]
+async fn a_signal_right_after_the_ready_line_finds_it_prepared() {
+    let relay = Relay::start().await;
+    for _ in 0..5 {
+        let mut proxy = Proxy::to(&relay).start().await;
+        assert_eq!(proxy.terminate().await.code(), Some(0));
+        assert!(!proxy.home().data().join("control.sock").exists());
+    }
+}
+
 /// B-8.4: what is in flight is finished, streams are closed, nobody new comes in.
 #[tokio::test]
 async fn it_ends_gracefully() {

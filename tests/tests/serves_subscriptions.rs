@@ -72,3 +72,19 @@ async fn a_subscription_ends_gracefully() {
     assert_eq!(events.frame().await, None);
     assert_eq!(proxy.ended().await.code(), Some(0));
 }
+
+/// B-1.7: streams have a limit of their own.
+#[tokio::test]
+async fn subscriptions_take_no_room_from_requests() {
+    let relay = Relay::that().speaks(Speaks::Both).start().await;
+    let proxy = Proxy::to(&relay).flag("--max-requests", "1").start().await;
+    let agent = proxy.agent().modern();
+    let mut open = Vec::new();
+    for name in ["sub-1", "sub-2"] {
+        let (id, params) = wish(name);
+        let mut events = agent.request_with_id(&id, "subscriptions/listen", &params).open().await;
+        events.event().await;
+        open.push(events);
+    }
+    assert_eq!(agent.request("tools/list", &json!({})).send().await.status, 200);
+}

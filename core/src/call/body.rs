@@ -17,10 +17,14 @@ use crate::input::{RelayFailure, Sent};
 use crate::mcp::sse::Event;
 use crate::proxy::Proxy;
 
+/// A text that comes in drops may take so many times the relay's timeout. A stream may take as long as it
+/// brings events; comments are none.
+const MOST_TIMEOUTS: u32 = 6;
+
 impl Proxy {
     pub(crate) fn on_relay_chunk(&mut self, call: CallId, bytes: &Bytes) {
         let limit = self.config.limits.answer_bytes;
-        self.rearm(call);
+        let patience = self.config.relay_timeout * MOST_TIMEOUTS;
         let Some(reading) = self.calls.get_mut(&call).and_then(|known| known.reading.as_mut()) else {
             return;
         };
@@ -28,8 +32,15 @@ impl Proxy {
             return;
         }
         let events = reading.feed(bytes);
+        let is_progress = match reading.is_stream() {
+            true => events.iter().any(|event| event.data.as_deref().is_some_and(|data| !data.is_empty())),
+            false => self.now.since(reading.begun) < patience,
+        };
         if reading.held() > limit {
             return self.on_too_large(call);
+        }
+        if is_progress {
+            self.rearm(call);
         }
         for event in events {
             self.on_event(call, &event);

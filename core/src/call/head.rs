@@ -136,9 +136,10 @@ impl Proxy {
     fn take_upstream(&mut self, call: CallId, stream: ExchangeId, head: &RelayHead) {
         match head.status {
             200..300 if is_stream(head) => {
-                self.on_upstream_open(stream);
+                self.on_upstream_open(stream, call);
                 return self.read(call, head, true);
             }
+            403 => self.on_upstream_refused(stream),
             408 | 425 | 429 | 500.. => self.on_upstream_broken(stream),
             _ => self.on_upstream_absent(stream),
         }
@@ -155,7 +156,7 @@ impl Proxy {
             event: None,
         };
         if let Some(known) = self.calls.get_mut(&call) {
-            known.reading = Some(Reading::new(facts, is_stream));
+            known.reading = Some(Reading::new(facts, self.now, is_stream));
             self.actions.push(Action::Read { call });
         }
     }

@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 use crate::headers::HeaderEdit;
 use crate::jsonrpc::{Id, Response};
 use crate::mcp::sse::{Decoder, Event};
+use crate::time::Timestamp;
 
 /// What the head of an answer told.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub(crate) struct Facts {
 pub(crate) struct Reading {
     /// What its head told.
     pub(crate) facts: Facts,
+    /// When its head came.
+    pub(crate) begun: Timestamp,
     /// The relay refused the token, and only its words are wanted (B-2.7).
     pub(crate) refused: bool,
     /// The response came in an event; what else comes is of no interest.
@@ -47,9 +50,9 @@ enum Body {
 
 impl Reading {
     /// An answer with this head, written as one text or as events.
-    pub(crate) fn new(facts: Facts, is_stream: bool) -> Self {
+    pub(crate) fn new(facts: Facts, begun: Timestamp, is_stream: bool) -> Self {
         let body = if is_stream { Body::Events(Decoder::default()) } else { Body::Text(BytesMut::new()) };
-        Self { facts, refused: false, settled: false, body }
+        Self { facts, begun, refused: false, settled: false, body }
     }
 
     /// Takes the next bytes; gives the events that they complete.

@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
@@ -111,6 +112,17 @@ impl Event {
         let text = core::str::from_utf8(&self.raw).ok()?;
         let id = text.split(['\n', '\r']).filter_map(|line| field(line, "id")).next_back()?;
         (!id.is_empty() && id.bytes().all(|byte| (0x20..0x7f).contains(&byte))).then_some(id)
+    }
+
+    /// How long the server wants a client to wait before it connects again.
+    #[must_use]
+    pub fn retry(&self) -> Option<Duration> {
+        let text = core::str::from_utf8(&self.raw).ok()?;
+        let millis = text.split(['\n', '\r']).filter_map(|line| field(line, "retry")).next_back()?;
+        millis
+            .bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then(|| millis.parse().ok().map(Duration::from_millis))?
     }
 
     /// The event with this data; its other fields, such as `id`, stay as they were.

@@ -89,7 +89,7 @@ impl Proxy {
     fn viewer_of(&self, exchange: ExchangeId) -> Option<Viewer> {
         let known = self.exchanges.get(&exchange)?;
         Some(match known.era {
-            Era::Legacy => Viewer::Legacy(known.session.clone()),
+            Era::Legacy => Viewer::Legacy(self.sessions.own(known.session.as_ref())),
             Era::Modern => Viewer::Modern,
         })
     }

@@ -110,7 +110,9 @@ impl Proxy {
         let before = self.menus.views.get(&viewer).cloned();
         let view = self.menus.views.entry(viewer.clone()).or_default();
         view.show(cursor, next, shown);
-        if before.is_none_or(|before| before.seen != view.seen || before.more != view.more) {
+        // Behind an answer that has not left yet this one waits too, so that they are seen in order.
+        let waits = view.unsent.is_some();
+        if waits || before.is_none_or(|before| before.seen != view.seen || before.more != view.more) {
             self.store_view(&viewer);
         }
     }

@@ -107,7 +107,8 @@ impl Outbox {
 
     /// Whether a write of this session is queued.
     pub(crate) fn uses_session(&self, session: &str) -> bool {
-        self.entries.values().any(|entry| entry.write.session.as_deref() == Some(session))
+        let queued = self.entries.values().filter(|entry| entry.state == WriteState::Queued);
+        queued.into_iter().any(|entry| entry.write.session.as_deref() == Some(session))
     }
 
     /// For the status.

@@ -136,6 +136,11 @@ impl Sessions {
         live.max_by_key(|(_, session)| session.last_used).map(|(id, _)| id.clone())
     }
 
+    /// This id, if it is one of ours: of others nothing is kept, since there may be any number of them.
+    pub(crate) fn own(&self, id: Option<&String>) -> Option<String> {
+        id.filter(|id| self.known.contains_key(*id)).cloned()
+    }
+
     /// Whether the agent may use this id.
     pub(crate) fn is_live(&self, id: &str) -> bool {
         self.known.get(id).is_some_and(|session| !session.ended)

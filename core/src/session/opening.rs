@@ -52,7 +52,7 @@ impl Proxy {
         self.sessions.known.insert(id.clone(), session);
         self.store_session(&id);
         waiting.into_iter().for_each(|errand| self.send(errand));
-        self.make_room_for_sessions();
+        self.make_room_for_sessions(&id);
     }
 
     /// Sends an errand as soon as its session is open; opens it, unless somebody already does.
@@ -189,12 +189,13 @@ impl Proxy {
         self.send(errand);
     }
 
-    /// Ends the sessions that were idle longest, so that they do not pile up (PEERS 7). Those that somebody
-    /// listens to, waits for, or has writes queued in, stay.
-    fn make_room_for_sessions(&mut self) {
+    /// Ends the sessions that were idle longest, so that they do not pile up (PEERS 7). The newest stays, and
+    /// those that somebody listens to, waits for, or has writes queued in.
+    fn make_room_for_sessions(&mut self, newest: &str) {
         while self.sessions.known.len() > self.config.limits.sessions {
             let idle = self.sessions.known.iter().filter(|(id, session)| {
-                session.waiting.is_empty() && !self.streams.has(id) && !self.outbox.uses_session(id)
+                let is_used = self.streams.has(id) || self.outbox.uses_session(id);
+                *id != newest && session.waiting.is_empty() && !is_used
             });
             let Some(id) = idle.min_by_key(|(_, session)| (!session.ended, session.last_used)) else {
                 return;

@@ -16,7 +16,8 @@ impl Proxy {
         if self.refuse_lost_session(exchange) {
             return;
         }
-        let session = self.exchanges.get(&exchange).and_then(|known| known.session.clone());
+        let session =
+            self.exchanges.get(&exchange).and_then(|known| self.sessions.own(known.session.as_ref()));
         if !self.open_stream(exchange, Kind::Legacy(session.clone())) {
             return;
         }

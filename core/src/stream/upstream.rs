@@ -15,12 +15,17 @@ use crate::status::Why;
 /// configured bound of the probe's wait.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 
+/// What a relay may ask for with `retry` at the most.
+const MOST_RETRY: Duration = Duration::from_secs(60);
+
 /// The relay's stream behind one of the agent's.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Upstream {
     call: Option<CallId>,
     last_event: LastEvent,
     failures: u32,
+    /// How long the relay wants to be left alone between two streams (SSE, `retry`).
+    retry: Duration,
     /// It was asked for again in a new session; when that is not known either, there is none (B-6.1).
     is_retried: bool,
     /// The relay has no such stream.
@@ -57,13 +62,18 @@ impl Proxy {
 
     /// The call for the relay's stream was sent.
     pub(crate) fn on_upstream_called(&mut self, exchange: ExchangeId, call: CallId) {
-        if let Some(stream) = self.streams.open.get_mut(&exchange) {
-            stream.upstream.call = Some(call);
+        let Some(stream) = self.streams.open.get_mut(&exchange) else { return };
+        stream.upstream.call = Some(call);
+        // A modern agent waits for its acknowledgement, so its relay must begin to answer in time. A legacy
+        // relay may keep the head until it has an event.
+        if matches!(stream.kind, Kind::Modern(_)) {
+            self.limit_time(call);
         }
     }
 
     /// The relay has such a stream.
-    pub(crate) fn on_upstream_open(&mut self, exchange: ExchangeId) {
+    pub(crate) fn on_upstream_open(&mut self, exchange: ExchangeId, call: CallId) {
+        self.timers.clear(Why::CallTimeout(call));
         if let Some(stream) = self.streams.open.get_mut(&exchange) {
             stream.upstream.is_retried = false;
         }
@@ -91,7 +101,7 @@ impl Proxy {
             FIRST_WAIT.saturating_mul(1_u32.checked_shl(stream.upstream.failures).unwrap_or(u32::MAX));
         stream.upstream.failures = stream.upstream.failures.saturating_add(1);
         let most = u64::try_from(doubled.min(self.config.probe_every).as_millis()).unwrap_or(u64::MAX);
-        let wait = Duration::from_millis(self.random.up_to(most));
+        let wait = Duration::from_millis(self.random.up_to(most)).max(stream.upstream.retry);
         self.timers.set(Why::Upstream(exchange), self.now + wait);
         self.acknowledge_ahead(exchange);
     }
@@ -116,7 +126,12 @@ impl Proxy {
     /// An event of the relay's stream: passed on as it is, but for what is ours to tell.
     pub(crate) fn on_upstream_event(&mut self, exchange: ExchangeId, event: &Event) {
         let Some(stream) = self.streams.open.get_mut(&exchange) else { return };
-        stream.upstream.failures = 0;
+        if event.data.as_deref().is_some_and(|data| !data.is_empty()) {
+            stream.upstream.failures = 0;
+        }
+        if let Some(retry) = event.retry() {
+            stream.upstream.retry = retry.min(MOST_RETRY);
+        }
         if let Some(id) = event.id() {
             stream.upstream.last_event = LastEvent::After(id.into());
         }

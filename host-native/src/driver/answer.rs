@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use super::lock;
 
@@ -22,6 +22,8 @@ pub struct AgentBody {
     kind: Kind,
     /// One of the requests that may be under way at once; given back when the answer has been sent.
     permit: Option<OwnedSemaphorePermit>,
+    /// An event stream of the proxy's own, which lasts; those have a limit of their own.
+    is_own_stream: bool,
 }
 
 enum Kind {
@@ -48,22 +50,34 @@ impl AgentBody {
     /// These bytes.
     #[must_use]
     pub fn whole(bytes: Bytes) -> Self {
-        Self { kind: Kind::Whole(Full::new(bytes)), permit: None }
+        Self { kind: Kind::Whole(Full::new(bytes)), permit: None, is_own_stream: false }
     }
 
     /// The relay's, frame by frame, at the pace of the slower side (B-2.3).
     pub(super) fn spliced(body: Incoming) -> Self {
-        Self { kind: Kind::Spliced(body), permit: None }
+        Self { kind: Kind::Spliced(body), permit: None, is_own_stream: false }
     }
 
     /// What comes through this pipe.
-    pub(super) fn fed(pipe: Arc<Pipe>, on_gone: impl FnOnce() + Send + Sync + 'static) -> Self {
-        Self { kind: Kind::Fed(pipe, Departure(Some(Box::new(on_gone)))), permit: None }
+    pub(super) fn fed(
+        pipe: Arc<Pipe>,
+        is_own_stream: bool,
+        on_gone: impl FnOnce() + Send + Sync + 'static,
+    ) -> Self {
+        Self { kind: Kind::Fed(pipe, Departure(Some(Box::new(on_gone)))), permit: None, is_own_stream }
     }
 
-    /// Counts as a request under way until it has been sent.
+    /// Counts as a request under way until it has been sent; a stream of the proxy's own is none (B-1.7).
     pub fn hold(&mut self, permit: Option<OwnedSemaphorePermit>) {
-        self.permit = permit;
+        self.permit = permit.filter(|_| !self.is_own_stream);
+    }
+
+    /// Has the connection cut when the answer breaks off: a connection whose reader does not read never gets
+    /// to see the end of a body.
+    pub fn cut_with(&self, connection: &Arc<Notify>) {
+        if let Kind::Fed(pipe, _) = &self.kind {
+            pipe.cut_with(connection);
+        }
     }
 }
 
@@ -126,6 +140,8 @@ struct State {
     waiting_bytes: usize,
     end: Option<End>,
     reader: Option<Waker>,
+    /// Closes the connection.
+    cut: Option<Arc<Notify>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -162,6 +178,14 @@ impl Pipe {
         lock(&self.0).close(End::Broken);
     }
 
+    fn cut_with(&self, connection: &Arc<Notify>) {
+        let mut state = lock(&self.0);
+        state.cut = Some(Arc::clone(connection));
+        if state.end == Some(End::Broken) {
+            connection.notify_one();
+        }
+    }
+
     fn poll(&self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         let mut state = lock(&self.0);
         if state.end == Some(End::Broken) {
@@ -183,6 +207,13 @@ impl State {
     fn close(&mut self, end: End) {
         if self.end.is_none() {
             self.end = Some(end);
+            if end == End::Broken {
+                self.waiting = VecDeque::new();
+                self.waiting_bytes = 0;
+                if let Some(connection) = &self.cut {
+                    connection.notify_one();
+                }
+            }
             self.wake();
         }
     }
@@ -191,5 +222,21 @@ impl State {
         if let Some(reader) = self.reader.take() {
             reader.wake();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn b_7_4_a_reader_that_lets_too_much_pile_up_loses_its_connection_and_what_waits() {
+        let pipe = Pipe::default();
+        let connection = Arc::new(Notify::new());
+        pipe.cut_with(&connection);
+        assert!(pipe.put(Bytes::from(vec![0; 2 * MOST_WAITING])), "one large piece is no pile");
+        assert!(!pipe.put(Bytes::from_static(b"x")));
+        connection.notified().await;
+        assert!(lock(&pipe.0).waiting.is_empty());
     }
 }

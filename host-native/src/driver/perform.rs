@@ -58,7 +58,9 @@ impl<M: Machine + Send + 'static> Driver<M> {
         let Some(known) = tables.exchanges.get_mut(&exchange) else { return };
         let pipe = Arc::new(Pipe::default());
         let driver = self.clone();
-        let body = AgentBody::fed(Arc::clone(&pipe), move || driver.feed(Input::AgentGone { exchange }));
+        let is_own_stream = matches!(head, AnswerHead::Own { .. });
+        let on_gone = move || driver.feed(Input::AgentGone { exchange });
+        let body = AgentBody::fed(Arc::clone(&pipe), is_own_stream, on_gone);
         if let ReplyTo::Head(reply) = std::mem::replace(&mut known.reply, ReplyTo::Body(pipe)) {
             // An agent that is gone is told of by the drop of the body.
             let _ = reply.send(response.map(|()| body));

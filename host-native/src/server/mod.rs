@@ -16,7 +16,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use relay_mcp_core::Machine;
 use relay_mcp_core::door::Door;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::driver::{AgentBody, Driver};
 use crate::settings::HttpLimits;
@@ -96,23 +96,34 @@ impl<M: Machine + Send + 'static> Server<M> {
         http.timer(TokioTimer::new())
             .header_read_timeout(self.limits.head_timeout)
             .max_buf_size(self.limits.max_header_bytes);
+        let cut = Arc::new(Notify::new());
+        let is_cut = Arc::clone(&cut);
         let service = service_fn(move |request| {
             let server = Arc::clone(&self);
-            async move { server.answer(request).await }
+            let cut = Arc::clone(&cut);
+            async move { server.answer(request, &cut).await }
         });
         let served = open.watch(http.serve_connection(TokioIo::new(connection), service));
         tokio::spawn(async move {
-            if let Err(error) = served.await {
-                tracing::debug!(error = error.to_string(), "a connection of the agent broke off");
+            tokio::select! {
+                ended = served => if let Err(error) = ended {
+                    tracing::debug!(error = error.to_string(), "a connection of the agent broke off");
+                },
+                () = is_cut.notified() => tracing::debug!("a connection of the agent was cut off"),
             }
         });
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Result<Response<AgentBody>, Gone> {
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        connection: &Arc<Notify>,
+    ) -> Result<Response<AgentBody>, Gone> {
         match self.admit(request).await {
             Ok((admitted, permit)) => {
                 let mut response = self.driver.exchange(admitted).await.ok_or(Gone)?;
                 response.body_mut().hold(permit);
+                response.body().cut_with(connection);
                 Ok(response)
             }
             Err(refusal) => {

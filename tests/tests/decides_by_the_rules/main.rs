@@ -3,6 +3,7 @@
 
 mod accepting;
 mod delivering;
+mod enduring;
 mod hello;
 mod leaving;
 mod menu;

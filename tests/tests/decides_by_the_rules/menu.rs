@@ -251,6 +251,27 @@ fn b_7_3_an_agent_that_listened_before_it_looked_hears_of_changes_after_a_restar
 }
 
 #[test]
+fn b_4_6_news_comes_after_every_list_that_is_older() {
+    let mut host = Host::new(Config::default());
+    let stream = host.request(get(None));
+    let lists = [1, 2].map(|id| list(&mut host, id, None));
+    for call in host.unanswered() {
+        host.fail(call, relay_mcp_core::Sent::No, "connection refused");
+    }
+    host.command(Command::Refresh);
+    let call = host.unanswered()[0];
+    host.head(call, 200, &[]);
+    host.chunk(call, json!({ "result": { "tools": [tool("a")] } }).to_string().as_bytes());
+    host.end(call);
+    while host.disk.pending() > 0 {
+        let is_late = lists.iter().any(|list| host.is_waiting(*list));
+        assert!(!is_late || told(&host, stream) == 0, "an older list comes after the news");
+        host.store(1);
+    }
+    assert_eq!(told(&host, stream), 1);
+}
+
+#[test]
 fn b_2_3_a_response_is_known_by_its_id_however_that_is_spelled() {
     for (asked, answered) in [("1.0", "1"), (r#""a\/b""#, r#""a/b""#), (r#""é""#, r#""\u00e9""#)] {
         let mut host = Host::new(Config::default());

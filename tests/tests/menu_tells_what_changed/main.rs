@@ -102,7 +102,11 @@ impl StateMachineTest for Machine {
         let needs_worktree = (0..5).step_by(2).map(|name| Glob::new(format!("tool{name}"))).collect();
         let rule = MenuRule { tools: needs_worktree, needs: "isolatedWorktree".into() };
         let config = Config { rules: vec![rule], ..Config::default() };
-        Self { host: Host::new(config), streams: BTreeMap::new(), shown: None }
+        let mut host = Host::new(config);
+        for viewer in 0..VIEWERS {
+            host.greeted(Some(&session(viewer)));
+        }
+        Self { host, streams: BTreeMap::new(), shown: None }
     }
 
     fn apply(mut machine: Self, model: &Model, transition: Transition) -> Self {

