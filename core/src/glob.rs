@@ -4,21 +4,28 @@ use alloc::string::String;
 
 /// A pattern for tool names: `*` stands for any run of characters, everything else for itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Glob(String);
+pub struct Glob {
+    text: String,
+    /// Where its first `*` stands. Most patterns have none, and every tool of every list is asked of all.
+    star: Option<usize>,
+}
 
 impl Glob {
     /// The pattern that is written so.
     #[must_use]
     pub fn new(pattern: impl Into<String>) -> Self {
-        Self(pattern.into())
+        let text = pattern.into();
+        let star = text.find('*');
+        Self { text, star }
     }
 
     /// Whether the whole of `name` fits.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
-        let Some((head, rest)) = self.0.split_once('*') else {
-            return self.0 == name;
+        let Some(star) = self.star else {
+            return self.text == name;
         };
+        let (head, rest) = (&self.text[..star], &self.text[star + 1..]);
         let Some(mut name) = name.strip_prefix(head) else {
             return false;
         };
@@ -37,7 +44,7 @@ impl Glob {
 
 impl core::fmt::Display for Glob {
     fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        out.write_str(&self.0)
+        out.write_str(&self.text)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Responses: those that we write, and those of the relay that we must read.
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 
 use bytes::Bytes;
 
@@ -86,5 +86,6 @@ pub fn error_response(id: Option<&Id>, code: i64, message: &str, data: Option<&s
 /// `text` as a JSON string.
 #[must_use]
 pub fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    // To write a string into a string does not fail.
+    serde_json::to_string(text).unwrap_or_else(|_| r#""""#.into())
 }
