@@ -1,7 +1,6 @@
 //! The runner's commands (B-8.1), and what becomes of stored changes.
 
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
 
 use crate::action::Action;
 use crate::ids::{CommandId, Ticket};
@@ -10,7 +9,6 @@ use crate::menu::{Rules, divided};
 use crate::observation::Observation;
 use crate::outbox::Place;
 use crate::proxy::Proxy;
-use crate::record::Change;
 use crate::status::{Reply, Status, ToolsStatus, Why, WriteState};
 use crate::write_ahead::Held;
 
@@ -119,8 +117,7 @@ impl Proxy {
     pub(crate) fn on_store_failed(&mut self, through: Ticket, reason: &str) {
         let (held, changes) = self.ahead.settle(through);
         self.observe(Observation::StoreFailed { reason: reason.into() });
-        changes.into_iter().for_each(|change: Change| self.ahead.refuse(change));
-        let held: Vec<Held> = held;
+        changes.into_iter().for_each(|change| self.ahead.refuse(change));
         for held in held {
             match held {
                 Held::Receipts(place) => self.on_write_not_durable(place, reason),

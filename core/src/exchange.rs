@@ -136,7 +136,7 @@ impl Proxy {
         if self.exchanges.remove(&exchange).is_some() {
             let answer = Action::Answer { exchange, head, body };
             // Write-ahead: what this step learned is durable before the agent can build on it.
-            if self.ahead.is_batch_empty() {
+            if self.ahead.ticket_of_answer().is_none() {
                 self.actions.push(answer);
             } else {
                 self.ahead.hold(Held::Answer(answer));

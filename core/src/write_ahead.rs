@@ -52,11 +52,6 @@ impl WriteAhead {
         (!self.batch.is_empty()).then_some(self.ticket)
     }
 
-    /// Whether this step changes nothing so far, so that nothing has to wait.
-    pub(crate) fn is_batch_empty(&self) -> bool {
-        self.batch.is_empty()
-    }
-
     /// The ticket that an answer under the head of this call waits for.
     pub(crate) fn ticket_of_head(&self, of: CallId) -> Option<Ticket> {
         let uses_head = |held: &Held| matches!(held, Held::Answer(Action::Answer { head: AnswerHead::OfCall { call, .. }, .. }) if *call == of);

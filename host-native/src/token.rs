@@ -13,7 +13,7 @@ use watched::Watched;
 /// Where the token is read at each forward. Cheap to clone; all clones see the same token.
 ///
 /// A token from a file is looked after at every [`current`](Self::current): one `stat`, and a read only
-/// when the file changed. No timer, and no forward that carries a token which was replaced before it.
+/// when the file changed, so that no forward carries a token which was replaced before it.
 #[derive(Clone)]
 pub struct TokenSource(Arc<Mutex<State>>);
 
