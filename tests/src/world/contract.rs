@@ -34,6 +34,7 @@ impl Host {
                 let (status, headers) = self.resolve(head);
                 self.begin(*exchange, status, headers, Stage::Over);
                 self.exchanges.get_mut(exchange).unwrap().body = body.to_vec();
+                self.answered.push(*exchange);
             }
             Action::AnswerHead { exchange, head } => {
                 let (status, headers) = self.resolve(head);

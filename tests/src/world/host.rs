@@ -26,6 +26,8 @@ pub struct Host {
     pub calls: BTreeMap<CallId, Call>,
     /// The heads of the answers that were read, for those who answer under them.
     pub(super) heads: BTreeMap<CallId, RelayHead>,
+    /// The exchanges that were answered whole, in the order in which they were.
+    pub(super) answered: Vec<ExchangeId>,
     /// Calls whose answer was read to its end; the machine has yet to let their heads go.
     pub ended: BTreeSet<CallId>,
     pub replies: BTreeMap<CommandId, Option<Reply>>,
@@ -139,6 +141,7 @@ impl Host {
             exchanges: BTreeMap::new(),
             calls: BTreeMap::new(),
             heads: BTreeMap::new(),
+            answered: Vec::new(),
             ended: BTreeSet::new(),
             replies: BTreeMap::new(),
             observed: Vec::new(),

@@ -132,8 +132,9 @@ impl Judge {
     pub fn look(&mut self, host: &Host, relay: &Relay) -> Vec<(ExchangeId, usize)> {
         let mut hellos = Vec::new();
         // A step that lets an answer go tells of changes after it.
-        let (streams, others): (Vec<_>, Vec<_>) =
+        let (streams, mut others): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.open).into_iter().partition(|(_, q)| q.asked == Asked::Stream);
+        others.sort_by_key(|(exchange, _)| host.answered.iter().position(|answered| answered == exchange));
         for (exchange, mut question) in others.into_iter().chain(streams) {
             let known = &host.exchanges[&exchange];
             if question.asked == Asked::Stream {
