@@ -106,12 +106,17 @@ impl Ask {
     /// # Errors
     /// When the connection is refused or breaks before a head.
     pub async fn start(self) -> Result<(Response<Incoming>, Connection), String> {
-        let stream = TcpStream::connect(&self.address).await.map_err(|error| format!("connect: {error}"))?;
-        stream.set_nodelay(true).ok();
-        http1::open(stream, self.into_request()).await
+        http1::open(self.connect().await?, self.into_request()).await
     }
 
-    fn into_request(self) -> Request<Full<Bytes>> {
+    /// A connection to where it goes.
+    pub(super) async fn connect(&self) -> Result<TcpStream, String> {
+        let stream = TcpStream::connect(&self.address).await.map_err(|error| format!("connect: {error}"))?;
+        stream.set_nodelay(true).ok();
+        Ok(stream)
+    }
+
+    pub(super) fn into_request(self) -> Request<Full<Bytes>> {
         let mut request = Request::builder().method(self.method.as_str()).uri(self.target.as_str());
         for (name, value) in &self.headers {
             request = request.header(name, value);

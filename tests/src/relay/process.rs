@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -14,6 +15,7 @@ use crate::wait::within;
 #[derive(Debug)]
 pub struct RelayProcess {
     binary: PathBuf,
+    kind: Vec<String>,
     port: u16,
     journal: PathBuf,
     child: Option<Child>,
@@ -22,8 +24,14 @@ pub struct RelayProcess {
 impl RelayProcess {
     /// Starts it. `binary` is `env!("CARGO_BIN_EXE_test-relay")`.
     pub async fn start(binary: &str, journal: &Path) -> Self {
+        Self::start_as(binary, journal, &[]).await
+    }
+
+    /// Starts one of another kind, such as `--sessions`.
+    pub async fn start_as(binary: &str, journal: &Path, kind: &[&str]) -> Self {
         let port = port::free().await;
-        let mut relay = Self { binary: binary.into(), port, journal: journal.to_owned(), child: None };
+        let kind = kind.iter().map(|flag| (*flag).to_owned()).collect();
+        let mut relay = Self { binary: binary.into(), kind, port, journal: journal.to_owned(), child: None };
         relay.start_again().await;
         relay
     }
@@ -41,17 +49,19 @@ impl RelayProcess {
         }
     }
 
-    /// Starts it on the same port with the same file, unless it runs.
+    /// Starts it on the same port with the same file, unless it runs. Since when it listens, where it was
+    /// started.
     ///
     /// # Panics
     /// When it does not start.
-    pub async fn start_again(&mut self) {
+    pub async fn start_again(&mut self) -> Option<Instant> {
         if self.child.is_some() {
-            return;
+            return None;
         }
         let mut child = Command::new(&self.binary)
             .args(["--port", &self.port.to_string(), "--journal"])
             .arg(&self.journal)
+            .args(&self.kind)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -59,8 +69,9 @@ impl RelayProcess {
             .expect("start the test relay");
         let mut lines = BufReader::new(child.stdout.take().expect("its stdout")).lines();
         let line = within("the test relay is ready", lines.next_line()).await.expect("a line");
-        assert_eq!(line.as_deref(), Some("ready"), "the test relay starts");
+        let since = line.as_deref().and_then(|line| line.strip_prefix("ready ")?.parse().ok());
         self.child = Some(child);
+        Some(instant_of(since.expect("the test relay starts")))
     }
 
     /// Whether it runs.
@@ -78,4 +89,10 @@ impl RelayProcess {
         assert!(!self.runs(), "read the journal of a dead relay only");
         read_journal(&self.journal)
     }
+}
+
+/// A moment of another process's clock on our own.
+fn instant_of(unix_micros: u64) -> Instant {
+    let ago = SystemTime::now().duration_since(UNIX_EPOCH + Duration::from_micros(unix_micros));
+    Instant::now() - ago.unwrap_or_default()
 }

@@ -30,9 +30,9 @@ impl Sessions {
         self.known.keys().cloned().collect()
     }
 
-    fn begin(&mut self) -> String {
+    fn begin(&mut self, names: &str) -> String {
         self.issued += 1;
-        let id = format!("relay-session-{}", self.issued);
+        let id = format!("{names}{}", self.issued);
         self.known.insert(id.clone(), false);
         id
     }
@@ -47,12 +47,16 @@ pub(super) enum Admission {
 
 /// Checks the session of a legacy POST.
 pub(super) fn admit(shared: &Shared, request: &Recorded, message: &Value) -> Admission {
-    if !shared.behaviour.lock().unwrap().sessions {
-        return Admission::Known;
-    }
+    let names = {
+        let behaviour = shared.behaviour.lock().unwrap();
+        if !behaviour.sessions {
+            return Admission::Known;
+        }
+        behaviour.session_names.clone()
+    };
     let mut sessions = shared.sessions.lock().unwrap();
     if message["method"] == "initialize" {
-        return Admission::New(sessions.begin());
+        return Admission::New(sessions.begin(&names));
     }
     let Some(id) = request.session() else {
         return Admission::Refused(Canned::json(400, error(-32000, "Bad Request: no session")));
