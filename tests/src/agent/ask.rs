@@ -109,6 +109,15 @@ impl Ask {
         http1::open(self.connect().await?, self.into_request()).await
     }
 
+    /// It as it stands on the wire, for a socket of the test's own.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let headers: String =
+            self.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let (method, target, body) = (&self.method, &self.target, String::from_utf8_lossy(&self.body));
+        format!("{method} {target} HTTP/1.1\r\n{headers}content-length: {}\r\n\r\n{body}", self.body.len())
+    }
+
     /// A connection to where it goes.
     pub(super) async fn connect(&self) -> Result<TcpStream, String> {
         let stream = TcpStream::connect(&self.address).await.map_err(|error| format!("connect: {error}"))?;

@@ -91,7 +91,8 @@ pub(super) fn open_stream(shared: &Arc<Shared>, request: &Recorded, watch: Watch
     }
     let (body, pieces) = Outgoing::made(watch);
     pieces.try_send(Ok(Bytes::from_static(b": the relay's stream\n\n"))).ok();
-    shared.streams.lock().unwrap().push(pieces);
+    let session = request.session().unwrap_or_default().to_owned();
+    shared.streams.lock().unwrap().push((session, pieces));
     Response::builder().header("content-type", "text/event-stream").body(body).unwrap()
 }
 

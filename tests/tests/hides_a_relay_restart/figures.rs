@@ -39,7 +39,9 @@ fn complaint(restarts: &[Restart], attempt: &Attempt) -> Option<String> {
     let Some(restart) = around else {
         let last = restarts.iter().rev().find(|restart| restart.listening <= attempt.begun);
         let after = last.map(|restart| attempt.begun - restart.listening);
-        return Some(format!("a read failed ({delivered}) though the relay was there, begun {after:?} after"));
+        return Some(format!(
+            "a read failed ({delivered}) though the relay was there, begun {after:?} after"
+        ));
     };
     match delivered.as_str() {
         "no" => None,
@@ -60,7 +62,9 @@ pub(crate) fn recoveries(restarts: &[Restart], logs: &[Log]) -> Vec<Duration> {
 fn recovery(restart: Restart, log: &Log) -> Duration {
     let log = log.lock().unwrap();
     let first = log.iter().find(|attempt| {
-        attempt.kind == Kind::Read && attempt.outcome == Outcome::Answered && attempt.ended > restart.listening
+        attempt.kind == Kind::Read
+            && attempt.outcome == Outcome::Answered
+            && attempt.ended > restart.listening
     });
     first.expect("every agent reads again").ended - restart.listening
 }

@@ -143,9 +143,8 @@ async fn all_read_since(logs: &[Log], since: Instant, times: usize) {
         logs.iter().all(|log| {
             let log = log.lock().unwrap();
             let reads = log.iter().rev().take_while(|attempt| attempt.begun > since);
-            let is_answered = |attempt: &&busy::Attempt| {
-                attempt.kind == Kind::Read && attempt.outcome == Outcome::Answered
-            };
+            let is_answered =
+                |attempt: &&busy::Attempt| attempt.kind == Kind::Read && attempt.outcome == Outcome::Answered;
             reads.filter(is_answered).count() >= times
         })
     })
