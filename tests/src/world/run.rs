@@ -21,6 +21,8 @@ pub struct World {
     pub(super) upstreams: Upstreams,
     sessions: [Option<String>; AGENTS],
     events: BTreeMap<(u64, u64), Event>,
+    /// How many batches the disk has yet to take.
+    disk_turns: usize,
     last_event: u64,
     outcomes: VecDeque<Outcome>,
     disk: VecDeque<DiskTurn>,
@@ -76,6 +78,7 @@ impl World {
             judge: Judge::default(),
             sessions: [const { None }; AGENTS],
             events: BTreeMap::new(),
+            disk_turns: 0,
             last_event: 0,
             outcomes: plan.outcomes.iter().copied().collect(),
             disk: plan.disk.iter().copied().collect(),
@@ -149,7 +152,8 @@ impl World {
             self.last_call = call;
             self.schedule(1, Event::Arrive(call));
         }
-        while self.disk_turns() < self.host.disk.pending() {
+        while self.disk_turns < self.host.disk.pending() {
+            self.disk_turns += 1;
             let turn = self.disk.pop_front().unwrap_or(DiskTurn::Stores { after: 1, all: false });
             let (DiskTurn::Stores { after, .. } | DiskTurn::Fails { after }) = turn;
             self.schedule(u64::from(after), Event::Disk(turn));
@@ -166,6 +170,7 @@ impl World {
     }
 
     fn happen(&mut self, event: Event) {
+        self.disk_turns -= usize::from(matches!(event, Event::Disk(_)));
         match event {
             Event::Act(act) => self.act(act),
             Event::Arrive(call) => self.arrive(call),
@@ -175,10 +180,6 @@ impl World {
             Event::Disk(DiskTurn::Stores { all, .. }) => self.host.store(if all { usize::MAX } else { 1 }),
             Event::Disk(DiskTurn::Fails { .. }) => self.host.lose(1),
         }
-    }
-
-    fn disk_turns(&self) -> usize {
-        self.events.values().filter(|event| matches!(event, Event::Disk(_))).count()
     }
 
     /// A call reaches the relay, or does not.
@@ -362,6 +363,7 @@ impl World {
     fn crash(&mut self, kept: usize) {
         self.host.check_determinism();
         self.events.retain(|_, event| matches!(event, Event::Act(_)));
+        self.disk_turns = 0;
         self.last_call = CallId(0);
         self.upstreams = Upstreams::default();
         self.host.crash(kept);
