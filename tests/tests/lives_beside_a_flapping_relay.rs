@@ -29,6 +29,11 @@ fn b_9_all_invariants_hold_beside_a_flapping_relay() {
     println!("{acts} acts, {} steps, {:?}", world.host.history.len(), start.elapsed());
     print_figures(&world);
     world.check();
+    assert_eq!(
+        world.dead_for_no_reason(),
+        [0; 0],
+        "a session that the relay forgot is no reason to refuse a write"
+    );
 }
 
 fn print_figures(world: &World) {

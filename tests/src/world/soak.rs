@@ -19,6 +19,11 @@ impl Plan {
             let rest = chance.below(REST) + 1;
             now += rest;
             acts.push((rest as u16, work(&mut chance)));
+            if chance.below(400) == 0 {
+                // Another token, which the relay takes a little later than the proxy.
+                acts.extend([(0, Act::Token), (500, Act::RelayToken)]);
+                now += 500;
+            }
             if now >= next_restart {
                 let away = restart(&mut chance, &mut acts);
                 next_restart = now + u64::from(away) + 1_000 + chance.below(20_000);
@@ -66,8 +71,7 @@ fn work(chance: &mut Seeded) -> Act {
         94 => Act::Menu,
         95 => Act::Context(any.is_multiple_of(2)),
         96 => Act::Refresh,
-        97 => Act::Token,
-        98 => Act::RelayToken,
+        97 => Act::Forget,
         _ => Act::Retry(any),
     }
 }
@@ -90,8 +94,6 @@ fn restart(chance: &mut Seeded, acts: &mut Vec<(u16, Act)>) -> u16 {
     if chance.below(3) == 0 {
         acts.push((0, Act::Menu));
     }
-    // A relay that wants another token than the last one is another story than one that is away.
-    acts.push((0, Act::RelayToken));
     away
 }
 
@@ -100,7 +102,8 @@ fn mood(chance: &mut Seeded) -> Outcome {
     let any = chance.next_u64();
     match chance.below(1000) {
         0..930 => Outcome::Well { is_stream: any.is_multiple_of(3), piece: 1 + (any % 400) as usize },
-        930..970 => Outcome::Slow(chance.below(12_000) as u16),
+        930..965 => Outcome::Slow(chance.below(300) as u16),
+        965..970 => Outcome::Slow(chance.below(12_000) as u16),
         970..976 => Outcome::Refused,
         976..982 => Outcome::Gateway { is_done: any.is_multiple_of(2), retry_after: None },
         982..990 => Outcome::Lost { has_head: any.is_multiple_of(2) },

@@ -2,6 +2,7 @@
 
 use relay_mcp_core::{RecordKind, WriteState};
 
+use super::judge::Write;
 use super::run::World;
 
 impl World {
@@ -29,6 +30,16 @@ impl World {
                 write.arguments.get("poison").is_none() && (!self.plan.keeps_sessions || had_session);
             assert!(!is_dead || !was_deliverable, "{number} is dead for no reason");
         }
+    }
+
+    /// The writes with which nothing is wrong, of agents with a session, that are dead letters all the same.
+    pub fn dead_for_no_reason(&mut self) -> Vec<u64> {
+        let left = self.host.writes();
+        let is_dead = |key: &str| left.iter().any(|(of, state)| of == key && *state == WriteState::Dead);
+        let writes =
+            self.judge.writes.iter().filter(|(_, write)| write.accepted.as_deref().is_some_and(is_dead));
+        let is_well = |write: &Write| write.had_session && write.arguments.get("poison").is_none();
+        writes.filter(|(_, write)| is_well(write)).map(|(number, _)| *number).collect()
     }
 
     /// When faults stop, the outbox drains and the menu converges (B-9.10), and the disk tells the same.
