@@ -10,6 +10,7 @@ pub mod usage;
 
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -113,6 +114,16 @@ impl Proxy {
     /// When it has ended already.
     pub async fn usage(&self) -> Usage {
         Usage::of(self.running.child.id().expect("the proxy runs"), &self.control().metrics().await)
+    }
+
+    /// How long the process, and that of the test, have waited for a processor that others had.
+    ///
+    /// # Panics
+    /// When it has ended already.
+    #[must_use]
+    pub fn waited(&self) -> Duration {
+        let pid = self.running.child.id().expect("the proxy runs");
+        usage::waited(pid) + usage::waited(std::process::id())
     }
 
     /// Waits until the process has nothing to do.

@@ -69,7 +69,19 @@ fn recovery(restart: Restart, log: &Log) -> Duration {
     first.expect("every agent reads again").ended - restart.listening
 }
 
+/// The longest that a read took before the first restart: what the machine is busy with otherwise.
+pub(crate) fn longest_before(restarts: &[Restart], logs: &[Log]) -> Duration {
+    let first = restarts[0].dying;
+    let longest = |log: &Log| {
+        let log = log.lock().unwrap();
+        let reads = log.iter().filter(|attempt| attempt.kind == Kind::Read && attempt.ended < first);
+        reads.map(|read| read.ended - read.begun).max().expect("every agent has read")
+    };
+    logs.iter().map(longest).max().expect("there are agents")
+}
+
 pub(crate) fn print_figures(restarts: &[Restart], logs: &[Log]) {
+    println!("before: no read took longer than {:.1} ms", millis(longest_before(restarts, logs)));
     for restart in restarts {
         let mut waits: Vec<Duration> = logs.iter().map(|log| recovery(*restart, log)).collect();
         waits.sort();

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use relay_mcp_tests::proxy::Proxy;
 use relay_mcp_tests::relay::Mouth;
 use relay_mcp_tests::wait::until_true;
 use tokio::time::MissedTickBehavior;
@@ -13,20 +14,34 @@ pub(crate) type Heard = Arc<Mutex<Vec<Duration>>>;
 /// Before the moment at which a notification was said, in nanoseconds since [`epoch`].
 const SAID: &str = "\"said\":";
 
+/// Those who take part in a round.
+pub(crate) struct Stage<'a> {
+    pub(crate) proxy: &'a Proxy,
+    pub(crate) readers: Vec<Mouth>,
+    pub(crate) heard: Heard,
+}
+
 /// How long each notification of a round took to its reader, shortest first.
 #[derive(Debug)]
-pub(crate) struct Latencies(Vec<Duration>);
+pub(crate) struct Latencies {
+    sorted: Vec<Duration>,
+    /// How long the round took.
+    took: Duration,
+    /// How long the proxy and the test waited for a processor meanwhile.
+    waited: Duration,
+}
 
 /// Tells every reader something, one each `beat`, or all at once where there is none; and in between, evenly, those
 /// who do not read, so many bytes each.
 pub(crate) async fn round(
-    readers: &[Mouth],
-    heard: &Heard,
+    stage: &Stage<'_>,
     beat: Option<Duration>,
     quiet: &[&Mouth],
     length: usize,
 ) -> Latencies {
+    let Stage { proxy, readers, heard } = stage;
     heard.lock().unwrap().clear();
+    let (start, waited) = (Instant::now(), proxy.waited());
     let every = readers.len().div_ceil(quiet.len().max(1));
     let mut quiet = quiet.iter();
     let mut beats = beat.map(tokio::time::interval);
@@ -46,20 +61,32 @@ pub(crate) async fn round(
         assert!(reader.say(notification(super::LITTLE)).await, "the stream of a reader is open");
     }
     until_true("everybody who reads has heard it", || heard.lock().unwrap().len() == readers.len()).await;
-    let mut heard = heard.lock().unwrap().clone();
-    heard.sort();
-    Latencies(heard)
+    let mut sorted = heard.lock().unwrap().clone();
+    sorted.sort();
+    Latencies { sorted, took: start.elapsed(), waited: proxy.waited().saturating_sub(waited) }
 }
 
 impl Latencies {
+    /// The longest. Where others had the processors for half of the time, what they took does not count.
     pub(crate) fn most(&self) -> Duration {
-        self.0[self.0.len() - 1]
+        let most = self.sorted[self.sorted.len() - 1];
+        if 2 * self.waited > self.took { most.saturating_sub(self.waited) } else { most }
     }
 
     pub(crate) fn print(&self, what: &str) {
-        let at = |part: usize| self.0[(self.0.len() - 1) * part / 100].as_secs_f64() * 1000.0;
-        println!("{what}: p50 {:.1} ms, p99 {:.1} ms, most {:.1} ms", at(50), at(99), at(100));
+        let at = |part: usize| millis(self.sorted[(self.sorted.len() - 1) * part / 100]);
+        let waited = millis(self.waited);
+        println!(
+            "{what}: p50 {:.1} ms, p99 {:.1} ms, most {:.1} ms; {waited:.1} ms without a processor",
+            at(50),
+            at(99),
+            at(100)
+        );
     }
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
 }
 
 /// A notification with so much in it, and the moment at which it was said.

@@ -18,7 +18,7 @@ use relay_mcp_tests::relay::{Mouth, Relay, Speaks};
 use relay_mcp_tests::wait::{PATIENCE, until, until_async, until_true};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use self::latency::{Heard, Latencies, notification, round};
+use self::latency::{Heard, Latencies, Stage, notification, round};
 use self::listeners::{Quiet, Reader};
 
 /// Streams that are read, and streams that are not; one in five is modern.
@@ -66,25 +66,26 @@ async fn streams_that_nobody_reads_delay_nobody_and_leave_nothing() {
     }
     streams_are(&proxy, READERS + QUIET).await;
     let to_readers = mouths(&relay, readers.iter().map(Reader::name)).await;
+    let stage = Stage { proxy: &proxy, readers: to_readers, heard };
     let to_quiet = mouths(&relay, quiet.iter().map(Quiet::name)).await;
     let open = proxy.usage().await;
 
     let start = Instant::now();
     let full = fill(&proxy, &to_quiet, open).await;
     println!("{QUIET} streams that nobody reads are full after {:?}", start.elapsed());
-    let beside_full = beside_full(&to_readers, &to_quiet, &heard).await;
+    let beside_full = beside_full(&stage, &to_quiet).await;
     let fullest = proxy.usage().await;
     streams_are(&proxy, READERS + QUIET).await;
-    let beside_cut = beside_cut(&to_readers, &to_quiet[..CUT], &heard).await;
-    let at_once = at_once(&to_readers, &to_quiet[CUT..], &heard).await;
+    let beside_cut = beside_cut(&stage, &to_quiet[..CUT]).await;
+    let at_once = at_once(&stage, &to_quiet[CUT..]).await;
     streams_are(&proxy, READERS + QUIET - CUT).await;
 
     let bound = before.resident + QUIET * MOST_WAITING + (READERS + QUIET) * EACH_STREAM;
     println!(
         "before {before:?}\nopen   {open:?}\nfull   {full:?}\nfuller {fullest:?}\nbound of resident: {bound}"
     );
-    // The system may hold up this process or the proxy in one round, which no proxy can help; what the proxy
-    // itself does to its readers it does in each.
+    // The system may hold up this process or the proxy for a while, which no proxy can help; what the proxy does
+    // to its readers it does in each round, so the best one tells.
     assert!(best(&beside_full) < SOON, "beside streams that are full");
     assert!(best(&beside_cut) < SOON, "beside streams that are cut off");
     // All at once is a matter of how much a notification costs, and so of an optimised build.
@@ -146,36 +147,36 @@ async fn fill(proxy: &Proxy, quiet: &[Mouth], empty: Usage) -> Usage {
 }
 
 /// Everybody is told something in turn, those who do not read too.
-async fn beside_full(readers: &[Mouth], quiet: &[Mouth], heard: &Heard) -> Vec<Latencies> {
+async fn beside_full(stage: &Stage<'_>, quiet: &[Mouth]) -> Vec<Latencies> {
     let mut rounds = Vec::new();
     for _ in 0..3 {
         let quiet: Vec<&Mouth> = quiet.iter().collect();
-        rounds.push(round(readers, heard, Some(BEAT), &quiet, LONG / 8).await);
+        rounds.push(round(stage, Some(BEAT), &quiet, LONG / 8).await);
         rounds.last().unwrap().print("beside full streams");
     }
     rounds
 }
 
 /// Everybody who reads is told something in turn, while the others are told so much that they are cut off.
-async fn beside_cut(readers: &[Mouth], doomed: &[Mouth], heard: &Heard) -> Vec<Latencies> {
+async fn beside_cut(stage: &Stage<'_>, doomed: &[Mouth]) -> Vec<Latencies> {
     let start = Instant::now();
     let mut rounds = Vec::new();
     while doomed.iter().any(|mouth| !mouth.is_gone()) {
         assert!(start.elapsed() < 3 * PATIENCE, "who lets too much pile up is cut off");
         let left = doomed.iter().filter(|mouth| !mouth.is_gone()).cycle();
-        let left: Vec<&Mouth> = left.take(readers.len() / 8).collect();
-        rounds.push(round(readers, heard, Some(BEAT), &left, LONG).await);
+        let left: Vec<&Mouth> = left.take(stage.readers.len() / 8).collect();
+        rounds.push(round(stage, Some(BEAT), &left, LONG).await);
         rounds.last().unwrap().print("beside streams that are cut off");
     }
     rounds
 }
 
 /// Everybody is told something at the same moment.
-async fn at_once(readers: &[Mouth], quiet: &[Mouth], heard: &Heard) -> Vec<Latencies> {
+async fn at_once(stage: &Stage<'_>, quiet: &[Mouth]) -> Vec<Latencies> {
     let mut rounds = Vec::new();
     for _ in 0..5 {
         let quiet: Vec<&Mouth> = quiet.iter().collect();
-        rounds.push(round(readers, heard, None, &quiet, LITTLE).await);
+        rounds.push(round(stage, None, &quiet, LITTLE).await);
         rounds.last().unwrap().print("all at once");
     }
     rounds
