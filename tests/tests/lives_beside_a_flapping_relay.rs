@@ -29,6 +29,8 @@ fn b_9_all_invariants_hold_beside_a_flapping_relay() {
     println!("{acts} acts, {} steps, {:?}", world.host.history.len(), start.elapsed());
     print_figures(&world);
     world.check();
+    let alone = world.streams_alone();
+    assert_eq!(alone, [""; 0], "B-7.1: whoever listens hears the relay again");
     assert_eq!(
         world.dead_for_no_reason(),
         [0; 0],

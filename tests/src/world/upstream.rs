@@ -1,8 +1,9 @@
 //! The relay's streams, from server to agent, and who hears what is said on them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use relay_mcp_core::{CallId, ExchangeId};
+use relay_mcp_core::headers;
+use relay_mcp_core::{CallId, ExchangeId, Method};
 use serde_json::{Value, json};
 
 use super::host::{CallStage, Stage};
@@ -60,6 +61,21 @@ impl World {
             let params = json!({ "_meta": subscription(&self.host.calls[&call].request.json()["id"]) });
             self.say(call, "notifications/tools/list_changed", &params);
         }
+    }
+
+    /// The open streams of agents behind which there is none of the relay's, though they are modern or have a
+    /// session.
+    pub fn streams_alone(&mut self) -> Vec<String> {
+        let reading = self.reading();
+        let served: BTreeSet<&String> = reading.iter().map(|call| &self.upstreams.open[call]).collect();
+        let is_entitled = |exchange: &ExchangeId| {
+            let known = &self.host.exchanges[exchange];
+            let is_legacy = known.request.method == Method::Get;
+            let has_session = headers::value(&known.request.headers, headers::SESSION_ID).is_some();
+            known.stage == Stage::Begun && (has_session || !is_legacy)
+        };
+        let open = self.upstreams.agents.iter().filter(|(_, exchange)| is_entitled(exchange));
+        open.filter(|(name, _)| !served.contains(name)).map(|(name, _)| name.clone()).collect()
     }
 
     /// The relay's streams that somebody still reads.
