@@ -19,6 +19,7 @@ pub struct RelayProcess {
     port: u16,
     journal: PathBuf,
     child: Option<Child>,
+    listening_since: Instant,
 }
 
 impl RelayProcess {
@@ -31,7 +32,8 @@ impl RelayProcess {
     pub async fn start_as(binary: &str, journal: &Path, kind: &[&str]) -> Self {
         let port = port::free().await;
         let kind = kind.iter().map(|flag| (*flag).to_owned()).collect();
-        let mut relay = Self { binary: binary.into(), kind, port, journal: journal.to_owned(), child: None };
+        let (journal, listening_since) = (journal.to_owned(), Instant::now());
+        let mut relay = Self { binary: binary.into(), kind, port, journal, child: None, listening_since };
         relay.start_again().await;
         relay
     }
@@ -49,14 +51,13 @@ impl RelayProcess {
         }
     }
 
-    /// Starts it on the same port with the same file, unless it runs. Since when it listens, where it was
-    /// started.
+    /// Starts it on the same port with the same file, unless it runs.
     ///
     /// # Panics
     /// When it does not start.
-    pub async fn start_again(&mut self) -> Option<Instant> {
+    pub async fn start_again(&mut self) {
         if self.child.is_some() {
-            return None;
+            return;
         }
         let mut child = Command::new(&self.binary)
             .args(["--port", &self.port.to_string(), "--journal"])
@@ -70,8 +71,14 @@ impl RelayProcess {
         let mut lines = BufReader::new(child.stdout.take().expect("its stdout")).lines();
         let line = within("the test relay is ready", lines.next_line()).await.expect("a line");
         let since = line.as_deref().and_then(|line| line.strip_prefix("ready ")?.parse().ok());
+        self.listening_since = instant_of(since.expect("the test relay starts"));
         self.child = Some(child);
-        Some(instant_of(since.expect("the test relay starts")))
+    }
+
+    /// Since when it listens, or did when it last ran.
+    #[must_use]
+    pub fn listening_since(&self) -> Instant {
+        self.listening_since
     }
 
     /// Whether it runs.

@@ -128,8 +128,8 @@ async fn restart(relay: &mut RelayProcess, logs: &[Log], outage: Outage) -> Rest
         })
         .await;
     }
-    let listening = relay.start_again().await.expect("it was dead");
-    Restart { dying, dead, listening }
+    relay.start_again().await;
+    Restart { dying, dead, listening: relay.listening_since() }
 }
 
 fn has_noticed(log: &Log, dead: Instant) -> bool {
