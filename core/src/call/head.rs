@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::{Down, Facts, Purpose, Reading};
+use super::{Down, Facts, Loss, Purpose, Reading};
 use crate::action::Action;
 use crate::headers::{self, CONTENT_TYPE, Header, HeaderEdit, RETRY_AFTER, SESSION_ID};
 use crate::ids::{CallId, ExchangeId};
@@ -26,7 +26,7 @@ impl Proxy {
             if let Some(call) = self.cancel(call) {
                 let reason = format!("the relay's gateway answered {}", head.status);
                 let retry_after = retry_after(head);
-                let down = Down { sent: Sent::Unknown, reason, retry_after };
+                let down = Down { sent: Sent::Unknown, loss: Loss::Away, reason, retry_after };
                 self.on_down(call.errand.purpose, &down);
             }
             return;
@@ -92,8 +92,8 @@ impl Proxy {
                 self.cancel(call);
             }
             _ => {
-                self.limit_time(call);
                 self.read(call, head, false);
+                self.limit_time(call);
                 if let Some(reading) = self.calls.get_mut(&call).and_then(|known| known.reading.as_mut()) {
                     reading.refused = true;
                 }

@@ -10,7 +10,7 @@ use crate::proxy::Proxy;
 impl Proxy {
     /// Nothing came back from the relay itself.
     pub(super) fn on_down(&mut self, purpose: Purpose, down: &Down) {
-        self.on_relay_failure(&down.reason);
+        self.on_relay_failure(&purpose, down);
         self.undelivered(purpose, down);
     }
 
@@ -27,8 +27,7 @@ impl Proxy {
             Purpose::Open(session) | Purpose::Opened(session) => self.on_session_unreachable(&session, down),
             Purpose::Listen(stream) => self.on_upstream_broken(stream),
             Purpose::Fetch => self.on_fetch_failed(&down.reason),
-            Purpose::Probe => self.probe_later(),
-            Purpose::Close => {}
+            Purpose::Probe | Purpose::Close => {}
         }
     }
 
