@@ -208,7 +208,7 @@ impl Purpose {
         match self {
             Self::Ping(_)
             | Self::Greet(_)
-            | Self::Discover(_)
+            | Self::Discover(..)
             | Self::List(..)
             | Self::Open(_)
             | Self::Opened(_)
