@@ -60,6 +60,9 @@ impl Proxy {
         };
         let is_retried = match known.errand.purpose {
             Purpose::Listen(stream) => self.is_upstream_retried(stream),
+            Purpose::Deliver(place) if known.errand.session_retried => {
+                return self.deliver_again_in_new_session(call, place);
+            }
             _ => known.errand.session_retried,
         };
         if is_retried || matches!(known.errand.purpose, Purpose::Close | Purpose::Opened(_)) {
@@ -109,7 +112,9 @@ impl Proxy {
             return self.take_upstream(call, stream, head);
         }
         let exchange = match &known.errand.purpose {
-            Purpose::Pass(exchange) | Purpose::Ping(exchange) => Some(*exchange),
+            Purpose::Pass(exchange) | Purpose::Initialized(exchange) | Purpose::Ping(exchange) => {
+                Some(*exchange)
+            }
             Purpose::Greet(exchange) | Purpose::List(exchange, _) if !is_success => Some(*exchange),
             Purpose::Greet(_)
             | Purpose::List(..)

@@ -48,6 +48,8 @@ pub(crate) struct Errand {
 pub(crate) enum Purpose {
     /// The agent's message, passed through (B-2).
     Pass(ExchangeId),
+    /// The agent's `notifications/initialized`, without which its session is not open (B-3.4).
+    Initialized(ExchangeId),
     /// The agent's `ping`, which is answered here when the relay is away (B-2.8).
     Ping(ExchangeId),
     /// The agent's `initialize` (B-3.1).
@@ -172,6 +174,7 @@ impl Purpose {
     pub(crate) fn exchange(&self) -> Option<ExchangeId> {
         match self {
             Self::Pass(exchange)
+            | Self::Initialized(exchange)
             | Self::Ping(exchange)
             | Self::Greet(exchange)
             | Self::Discover(exchange, _)
@@ -206,7 +209,8 @@ impl Purpose {
     /// key, and the outbox (OUTBOX G3).
     fn is_repeatable(&self) -> bool {
         match self {
-            Self::Ping(_)
+            Self::Initialized(_)
+            | Self::Ping(_)
             | Self::Greet(_)
             | Self::Discover(..)
             | Self::List(..)
