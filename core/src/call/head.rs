@@ -117,7 +117,7 @@ impl Proxy {
             Purpose::Greet(exchange) | Purpose::List(exchange, _) if !is_success => Some(*exchange),
             Purpose::Greet(_)
             | Purpose::List(..)
-            | Purpose::Discover(_)
+            | Purpose::Discover(..)
             | Purpose::Write
             | Purpose::Deliver(_)
             | Purpose::Open(_)
