@@ -14,7 +14,7 @@ impl Proxy {
     /// menu is fetched again (B-4.6).
     pub(crate) fn on_relay_answered(&mut self, is_forward: bool) {
         let was_down = self.relay.is_down();
-        self.hurry_delivery(was_down, is_forward);
+        self.hurry_delivery(was_down, self.relay.doubt() != Doubt::None, is_forward);
         self.relay.heard(self.now);
         if self.relay.set_doubt(Doubt::None) {
             self.timers.clear(Why::Probe);

@@ -39,7 +39,7 @@ pub(crate) struct Courier {
 /// the write.
 const MOST_LOST_SESSIONS: u32 = 3;
 
-/// A relay that refuses one write for now and answers everything else is not asked more often than this.
+/// A relay that does not take one write and answers everything else is not asked more often than about this.
 const HURRY_AFTER: Duration = Duration::from_secs(1);
 
 /// What the relay made of a delivered write.
@@ -109,20 +109,22 @@ impl Proxy {
 
     /// The relay answered something else, and when it had been away that is news: no more waiting, but for a
     /// moment that differs from proxy to proxy. The wait that the relay asked for is cut short only when it
-    /// came back for the agent itself.
-    pub(crate) fn hurry_delivery(&mut self, was_down: bool, is_forward: bool) {
+    /// came back for the agent itself. Where only a connection had broken the moment is longer, since it may
+    /// have been the write that broke it.
+    pub(crate) fn hurry_delivery(&mut self, was_down: bool, was_in_doubt: bool, is_forward: bool) {
         let courier = &self.outbox.courier;
         if !self.timers.is_set(Why::Delivery) || courier.is_paused || !self.outbox.has_backlog() {
             return;
         }
-        let is_due = match (was_down, courier.is_asked_to_wait) {
+        let is_due = match (was_down || was_in_doubt, courier.is_asked_to_wait) {
             (true, is_asked) => is_forward || !is_asked,
             (false, is_asked) => {
                 is_forward && !is_asked && self.now.since(courier.waits_since) >= HURRY_AFTER
             }
         };
         if is_due {
-            let wait = jitter(&mut self.random, self.outbox.courier.backoff.first);
+            let most = if was_in_doubt && !was_down { HURRY_AFTER } else { courier.backoff.first };
+            let wait = jitter(&mut self.random, most);
             self.timers.set_at_latest(Why::Delivery, self.now + wait);
         }
     }

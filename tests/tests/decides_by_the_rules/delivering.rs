@@ -163,6 +163,19 @@ fn b_5_8_waiting_is_cut_short_when_the_relay_is_back() {
 }
 
 #[test]
+fn b_5_8_waiting_is_cut_short_when_a_ping_shows_that_only_the_connection_broke() {
+    let mut host = is_delivered();
+    for _ in 0..8 {
+        host.fail(host.unanswered()[0], relay_mcp_core::Sent::Unknown, "connection reset");
+        assert_eq!(host.says(host.unanswered()[0]), "ping");
+        host.relay_says(200, &json!({}));
+        let from = host.now;
+        pass_to_delivery(&mut host);
+        assert!(host.now <= from + 1_000, "{}", host.now - from);
+    }
+}
+
+#[test]
 fn b_5_8_a_refused_token_pauses_the_queue_until_there_is_another() {
     for status in [401, 403] {
         let mut host = is_delivered();
