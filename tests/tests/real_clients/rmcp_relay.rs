@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use hyper::service::service_fn;
@@ -10,14 +11,14 @@ use hyper_util::rt::TokioIo;
 use relay_mcp_tests::relay::port;
 use relay_mcp_tests::wait::{until, until_async};
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, ListToolsResult,
-    PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig, Tool,
+    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, JsonObject, ListToolsResult,
+    PaginatedRequestParams, ProgressNotificationParam, ProtocolVersion, ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::RequestContext;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -36,6 +37,7 @@ pub(crate) struct RmcpRelay {
     port: u16,
     eras: Eras,
     applied: Applied,
+    breaks_its_schema: Arc<AtomicBool>,
     serving: Mutex<Option<AbortHandle>>,
 }
 
@@ -46,7 +48,13 @@ impl RmcpRelay {
     pub(crate) async fn start(eras: Eras) -> Self {
         let listener = port::listen_anywhere().await;
         let port = listener.local_addr().unwrap().port();
-        let relay = Self { port, eras, applied: Applied::default(), serving: Mutex::default() };
+        let relay = Self {
+            port,
+            eras,
+            applied: Applied::default(),
+            breaks_its_schema: Arc::default(),
+            serving: Mutex::default(),
+        };
         relay.serve(listener);
         relay
     }
@@ -58,6 +66,11 @@ impl RmcpRelay {
     /// The texts that were applied, each key once.
     pub(crate) fn applied(&self) -> Vec<String> {
         self.applied.lock().unwrap().1.clone()
+    }
+
+    /// Whether `relay_reply` applies nothing, and answers with what its `outputSchema` forbids.
+    pub(crate) fn breaks_its_schema(&self, breaks: bool) {
+        self.breaks_its_schema.store(breaks, Ordering::SeqCst);
     }
 
     /// Dies; its sessions die with it.
@@ -77,7 +90,11 @@ impl RmcpRelay {
     }
 
     fn serve(&self, listener: TcpListener) {
-        let handler = Handler { eras: self.eras, applied: self.applied.clone() };
+        let handler = Handler {
+            eras: self.eras,
+            applied: self.applied.clone(),
+            breaks_its_schema: self.breaks_its_schema.clone(),
+        };
         let service: StreamableHttpService<Handler, LocalSessionManager> = StreamableHttpService::new(
             move || Ok(handler.clone()),
             Arc::default(),
@@ -108,6 +125,7 @@ async fn accept_all(listener: TcpListener, service: StreamableHttpService<Handle
 struct Handler {
     eras: Eras,
     applied: Applied,
+    breaks_its_schema: Arc<AtomicBool>,
 }
 
 impl ServerHandler for Handler {
@@ -128,25 +146,54 @@ impl ServerHandler for Handler {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let schema = json!({"type": "object"}).as_object().unwrap().clone();
-        let tools = TOOLS.map(|name| Tool::new(name, name, Arc::new(schema.clone())));
-        Ok(ListToolsResult::with_all_items(tools.to_vec()))
+        let input = object(json!({"type": "object"}));
+        let output = object(json!({
+            "type": "object",
+            "properties": {"tool": {"type": "string"}, "by": {"type": "string"}},
+            "required": ["tool", "by"],
+            "additionalProperties": false,
+        }));
+        let tool = |name| Tool::new(name, name, input.clone()).with_raw_output_schema(output.clone());
+        Ok(ListToolsResult::with_all_items(TOOLS.map(tool).to_vec()))
     }
 
     async fn call_tool(
         &self,
         request: CallToolRequestParams,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let arguments = request.arguments.unwrap_or_default();
-        let string = |name: &str| arguments.get(name).and_then(|value| value.as_str()).map(str::to_owned);
         if request.name == "relay_reply" {
-            let (key, text) = (string("idempotencyKey").expect("a key"), string("text").unwrap_or_default());
-            let mut applied = self.applied.lock().unwrap();
-            if applied.0.insert(key, text.clone()).is_none() {
-                applied.1.push(text);
+            if self.breaks_its_schema.load(Ordering::SeqCst) {
+                return Ok(CallToolResult::structured(json!({"tool": request.name})).into());
             }
+            self.apply(&request.arguments.clone().unwrap_or_default());
+        } else {
+            tell_progress(&context).await;
         }
         Ok(CallToolResult::structured(json!({"tool": request.name, "by": "rmcp"})).into())
     }
+}
+
+impl Handler {
+    fn apply(&self, arguments: &JsonObject) {
+        let string = |name: &str| arguments.get(name).and_then(|value| value.as_str()).map(str::to_owned);
+        let (key, text) = (string("idempotencyKey").expect("a key"), string("text").unwrap_or_default());
+        let mut applied = self.applied.lock().unwrap();
+        if applied.0.insert(key, text.clone()).is_none() {
+            applied.1.push(text);
+        }
+    }
+}
+
+/// One step, and another, for a client that wants to know.
+async fn tell_progress(context: &RequestContext<RoleServer>) {
+    let Some(token) = context.meta.get_progress_token() else { return };
+    for step in [1.0, 2.0] {
+        let progress = ProgressNotificationParam::new(token.clone(), step);
+        context.peer.notify_progress(progress).await.expect("progress is told");
+    }
+}
+
+fn object(value: Value) -> Arc<JsonObject> {
+    Arc::new(value.as_object().expect("an object").clone())
 }

@@ -1,0 +1,66 @@
+"""The Python SDK 1.x as an agent."""
+
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import anyio
+from mcp import ClientSession, types
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import create_mcp_http_client
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from lines import Counter, obey  # noqa: E402
+
+
+class Agent:
+    def __init__(self, stack):
+        self._stack = stack
+        self._told = Counter()
+
+    async def connect(self, url, secret, mode):
+        http = create_mcp_http_client(headers={"Authorization": f"Bearer {secret}"})
+        await self._stack.enter_async_context(http)
+        transport = streamable_http_client(url, http_client=http)
+        read, write, _ = await self._stack.enter_async_context(transport)
+        session = ClientSession(read, write, message_handler=self._hear)
+        self._session = await self._stack.enter_async_context(session)
+        hello = await self._session.initialize()
+        return {"version": hello.protocolVersion}
+
+    async def list(self):
+        tools = (await self._session.list_tools()).tools
+        return {"tools": [tool.model_dump(by_alias=True, exclude_none=True) for tool in tools]}
+
+    async def call(self, tool, arguments):
+        steps = []
+
+        async def progress(step, total, message):
+            steps.append(step)
+
+        result = await self._session.call_tool(tool, arguments, progress_callback=progress)
+        return {"result": result.model_dump(by_alias=True, exclude_none=True), "progress": steps}
+
+    async def told(self, times):
+        return {"told": await self._told.reaches(times)}
+
+    async def leave(self):
+        await self._stack.aclose()
+        return {}
+
+    async def _hear(self, message):
+        if isinstance(message, Exception):
+            print(message, file=sys.stderr)
+        elif isinstance(message, types.ServerNotification):
+            if isinstance(message.root, types.ToolListChangedNotification):
+                self._told.add()
+
+
+async def main():
+    async with AsyncExitStack() as stack:
+        agent = Agent(stack)
+        deeds = ("connect", "list", "call", "told", "leave")
+        await obey({name: getattr(agent, name) for name in deeds})
+
+
+anyio.run(main)
