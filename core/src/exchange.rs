@@ -130,17 +130,27 @@ impl Proxy {
     /// Answers an exchange whole; where a stream has begun, with its last event.
     pub(crate) fn answer(&mut self, exchange: ExchangeId, head: AnswerHead, body: Bytes) {
         if self.has_begun(exchange) {
-            self.answer_chunk(exchange, sse::event(core::str::from_utf8(&body).unwrap_or_default()));
-            return self.answer_end(exchange);
+            let event = sse::event(core::str::from_utf8(&body).unwrap_or_default());
+            return self.finish(exchange, event);
         }
         if self.exchanges.remove(&exchange).is_some() {
-            let answer = Action::Answer { exchange, head, body };
-            // Write-ahead: what this step learned is durable before the agent can build on it.
-            if self.ahead.ticket_of_answer().is_none() {
-                self.actions.push(answer);
-            } else {
-                self.ahead.hold(Held::Answer(answer));
-            }
+            self.send_or_hold(Action::Answer { exchange, head, body });
+        }
+    }
+
+    /// Ends an answer that has begun, with its last piece.
+    fn finish(&mut self, exchange: ExchangeId, bytes: Bytes) {
+        if self.exchanges.remove(&exchange).is_some() {
+            self.send_or_hold(Action::AnswerChunk { exchange, bytes });
+            self.send_or_hold(Action::AnswerEnd { exchange });
+        }
+    }
+
+    /// Write-ahead: what this step learned is durable before the agent can build on it.
+    fn send_or_hold(&mut self, answer: Action) {
+        match self.ahead.ticket_of_answer() {
+            None => self.actions.push(answer),
+            Some(_) => self.ahead.hold(Held::Answer(answer)),
         }
     }
 
@@ -156,8 +166,7 @@ impl Proxy {
             None => response,
         };
         if self.has_begun(exchange) {
-            self.answer_chunk(exchange, body);
-            return self.answer_end(exchange);
+            return self.finish(exchange, body);
         }
         self.answer(exchange, AnswerHead::OfCall { call, edits: facts.edits }, body);
     }

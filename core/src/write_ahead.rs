@@ -61,9 +61,14 @@ impl WriteAhead {
     /// Nobody waits for the answer to this exchange any more. Whether one was held.
     pub(crate) fn drop_answer(&mut self, to: ExchangeId) -> bool {
         let before = self.held.len();
-        self.held.retain(
-            |(_, held)| !matches!(held, Held::Answer(Action::Answer { exchange, .. }) if *exchange == to),
-        );
+        let is_for = |held: &Held| {
+            matches!(held, Held::Answer(
+                Action::Answer { exchange, .. }
+                | Action::AnswerChunk { exchange, .. }
+                | Action::AnswerEnd { exchange },
+            ) if *exchange == to)
+        };
+        self.held.retain(|(_, held)| !is_for(held));
         self.held.len() < before
     }
 

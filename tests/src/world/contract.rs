@@ -41,7 +41,10 @@ impl Host {
                 self.begin(*exchange, status, headers, Stage::Begun);
             }
             Action::AnswerChunk { exchange, bytes } => self.begun(*exchange).body.extend_from_slice(bytes),
-            Action::AnswerEnd { exchange } => self.begun(*exchange).stage = Stage::Over,
+            Action::AnswerEnd { exchange } => {
+                self.begun(*exchange).stage = Stage::Over;
+                self.answered.push(*exchange);
+            }
             Action::Abort { exchange } => self.open_exchange(*exchange).stage = Stage::Broken,
             Action::Persist { ticket, changes } => {
                 assert!(self.last_ticket < Some(*ticket), "tickets go up");

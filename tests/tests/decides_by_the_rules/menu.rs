@@ -284,3 +284,23 @@ fn b_2_3_a_response_is_known_by_its_id_however_that_is_spelled() {
         assert!(!host.answer(shown).text().contains("relay_workspace_land"), "{asked}");
     }
 }
+
+/// An answer that began as events comes behind an older one that waits for the disk, as any other does.
+#[test]
+fn b_4_6_a_list_in_events_does_not_overtake_an_older_one() {
+    let mut host = Host::new(Config::default());
+    let [first, second] = [1, 2].map(|id| list(&mut host, id, None));
+    let [older, newer] = host.unanswered()[..] else { panic!("two calls") };
+    let menu = |id: u64, name: &str| json!({ "id": id, "result": { "tools": [tool(name)] } });
+    host.head(older, 200, &[]);
+    host.chunk(older, menu(1, "a").to_string().as_bytes());
+    host.end(older);
+    host.head(newer, 200, &[("content-type", "text/event-stream")]);
+    host.chunk(newer, b"data: {\"method\":\"notifications/message\"}\n\n");
+    host.chunk(newer, format!("data: {}\n\n", menu(2, "b")).as_bytes());
+    assert!(host.is_waiting(first), "its record is not on disk");
+    assert!(host.exchanges[&second].is_open(), "it waits for the older one");
+    assert!(!host.exchanges[&second].text().contains("tools"));
+    host.store_all();
+    assert_eq!((names(&host, first), names(&host, second)), (vec!["a".into()], vec!["b".into()]));
+}

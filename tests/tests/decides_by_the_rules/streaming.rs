@@ -30,6 +30,8 @@ fn b_2_3_events_before_the_response_go_on_at_once_and_the_response_after_them() 
     assert_eq!(host.exchanges[&list].stage, Stage::Begun);
     assert_eq!(host.exchanges[&list].text(), format!("id: 7\ndata: {PROGRESS}\n\n"));
     host.chunk(call, format!("data: {MENU}\n\n").as_bytes());
+    assert!(!host.exchanges[&list].text().contains("tools"), "not before what it tells is durable");
+    host.store_all();
     assert_eq!(host.answer(list).header("content-type"), Some("text/event-stream"));
     assert_eq!(host.json(list)["result"], json!({ "tools": [] }));
 }
