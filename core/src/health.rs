@@ -5,9 +5,6 @@ use crate::observation::Observation;
 use crate::proxy::Proxy;
 use crate::status::Why;
 
-/// Any server answers it in some way, and that it does is all we want to know.
-const PROBE: &str = r#"{"jsonrpc":"2.0","id":"relay-mcp-proxy","method":"ping"}"#;
-
 impl Proxy {
     /// The relay answered a call, `is_forward` when that was the agent's own. When it had been away: what is queued goes out at once (B-5.8), and the
     /// menu is fetched again (B-4.6).
@@ -34,7 +31,9 @@ impl Proxy {
     /// Asks the relay whether it is back, so that its return is noticed without traffic (OUTBOX G14).
     pub(crate) fn probe(&mut self) {
         if self.relay.is_down() && !self.draining {
-            self.send(Errand::own(Purpose::Probe, PROBE));
+            // Any server answers it in some way, and that it does is all we want to know.
+            let errand = Errand::own_request(Purpose::Probe, self.own_ids.next(), "ping", "{}");
+            self.send(errand);
         }
     }
 

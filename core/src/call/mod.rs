@@ -6,6 +6,7 @@ mod outcome;
 mod reading;
 mod send;
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -31,6 +32,8 @@ pub(crate) struct Errand {
     pub(crate) edits: Vec<HeaderEdit>,
     pub(crate) query: Option<String>,
     pub(crate) body: CallBody,
+    /// The id of a request of the proxy's own.
+    pub(crate) own_id: Option<Id>,
     /// The session that it belongs to, by the id that the agent holds.
     pub(crate) session: Option<String>,
     /// It was sent again with another token; once is enough (B-2.7).
@@ -107,6 +110,7 @@ impl Errand {
             edits: Vec::new(),
             query,
             body: CallBody::OfExchange(exchange),
+            own_id: None,
             session: None,
             token_retried: false,
             session_retried: false,
@@ -126,10 +130,17 @@ impl Errand {
             edits: Vec::new(),
             query: None,
             body: CallBody::Bytes(body.into()),
+            own_id: None,
             session: None,
             token_retried: false,
             session_retried: false,
         }
+    }
+
+    /// A request of the proxy's own; `params` is a JSON text.
+    pub(crate) fn own_request(purpose: Purpose, id: Id, method: &str, params: &str) -> Self {
+        let body = format!(r#"{{"jsonrpc":"2.0","id":{},"method":"{method}","params":{params}}}"#, id.text());
+        Self { own_id: Some(id), ..Self::own(purpose, body) }
     }
 
     /// The same in this session.
@@ -168,9 +179,4 @@ impl Purpose {
     fn is_timed(&self) -> bool {
         !matches!(self, Self::Pass(_) | Self::Listen(_))
     }
-}
-
-/// The id of a request of the proxy's own.
-pub(crate) fn own_id() -> Id {
-    Id::new(Bytes::from_static(b"\"relay-mcp-proxy\""))
 }

@@ -6,10 +6,10 @@ use core::time::Duration;
 
 use super::entry::Place;
 use super::write::Write;
-use crate::call::{Answered, Errand, Facts, Purpose, own_id};
+use crate::call::{Answered, Errand, Facts, Purpose};
 use crate::config::Backoff;
 use crate::headers::HeaderEdit;
-use crate::jsonrpc::{Object, Response};
+use crate::jsonrpc::{Id, Object, Response};
 use crate::observation::Observation;
 use crate::proxy::Proxy;
 use crate::random::Random;
@@ -87,7 +87,7 @@ impl Proxy {
         let Some(place) = self.outbox.head() else { return };
         let Some(entry) = self.outbox.entries.get_mut(&place) else { return };
         entry.attempts += 1;
-        let errand = errand_of(place, &entry.write);
+        let errand = errand_of(place, self.own_ids.next(), &entry.write);
         self.outbox.courier.carries = Some(place);
         self.send(errand);
     }
@@ -215,11 +215,8 @@ impl Proxy {
     }
 }
 
-fn errand_of(place: Place, write: &Write) -> Errand {
-    let id = own_id();
-    let body =
-        format!(r#"{{"jsonrpc":"2.0","id":{},"method":"tools/call","params":{}}}"#, id.text(), write.params);
-    let mut errand = Errand::own(Purpose::Deliver(place), body);
+fn errand_of(place: Place, id: Id, write: &Write) -> Errand {
+    let mut errand = Errand::own_request(Purpose::Deliver(place), id, "tools/call", &write.params);
     errand.edits = write.headers.iter().cloned().map(HeaderEdit::Set).collect();
     errand.query = write.query.clone();
     errand.in_session(write.session.clone())

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 
 use super::{OWN_PREFIX, Session, State};
-use crate::call::{Answered, Down, Errand, Facts, Purpose, Words, own_id};
+use crate::call::{Answered, Down, Errand, Facts, Purpose, Words};
 use crate::headers::{Header, HeaderEdit, PROTOCOL_VERSION, SESSION_ID};
 use crate::ids::ExchangeId;
 use crate::input::{Method, Sent};
@@ -64,12 +64,9 @@ impl Proxy {
             return;
         }
         session.state = State::Opening(None);
-        let body = format!(
-            r#"{{"jsonrpc":"2.0","id":{},"method":"initialize","params":{}}}"#,
-            own_id().text(),
-            session.params
-        );
-        self.send(Errand::own(Purpose::Open(id), body));
+        let errand =
+            Errand::own_request(Purpose::Open(id), self.own_ids.next(), "initialize", &session.params);
+        self.send(errand);
     }
 
     /// The relay answered our `initialize`: it is told `initialized`, as the protocol asks.

@@ -5,7 +5,7 @@ use relay_mcp_tests::world::messages::{
     delete, in_session, initialize, keyed_write, legacy, notification, write,
 };
 use relay_mcp_tests::world::{Host, SentRequest};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const GREETING: &str = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-03-26"}}"#;
 
@@ -199,4 +199,30 @@ fn b_9_8_sessions_do_not_pile_up() {
     assert_eq!((host.status().sessions, host.disk.count(RecordKind::Session)), (3, 3));
     let late = host.request(in_session(legacy(1, "resources/list", &json!({})), Some(&first)));
     assert!(host.is_waiting(late), "what the relay says of it counts");
+}
+
+/// MCP wants each id once in a session; a server that is asked twice under one id mixes the answers up.
+#[test]
+fn b_6_1_what_the_proxy_asks_in_a_session_bears_an_id_of_its_own() {
+    let mut host = Host::new(Config::default());
+    let session = host.greeted(Some("s1"));
+    host.listed(Some(&session), &json!([{ "name": "relay_read" }]));
+    host.request(in_session(keyed_write(2, "k", "hi"), Some(&session)));
+    host.relay_is_away();
+    host.store_all();
+    host.relay_is_away();
+    host.request(in_session(legacy(3, "resources/list", &json!({})), Some(&session)));
+    host.relay_results(&json!({}));
+    host.pass(250);
+    let mut ids = asked(&host);
+    assert_eq!(ids.len(), 2, "the menu, and the write");
+    host.crash(0);
+    ids.extend(asked(&host));
+    assert_eq!(ids.len(), 3, "the write again, by the next proxy in the same session");
+    assert!(ids[0] != ids[1] && ids[1] != ids[2] && ids[2] != ids[0], "{ids:?}");
+}
+
+/// The ids under which the relay was asked something, and has not answered.
+fn asked(host: &Host) -> Vec<Value> {
+    host.unanswered().iter().map(|call| host.calls[call].request.json()["id"].clone()).collect()
 }
