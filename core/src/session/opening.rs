@@ -98,8 +98,12 @@ impl Proxy {
         self.store_session(id);
         self.observe(Observation::SessionReopened);
         for errand in self.sessions.take_waiting(id) {
-            self.send(errand);
+            // Streams are asked for anew, below.
+            if !matches!(errand.purpose, Purpose::Listen(_)) {
+                self.send(errand);
+            }
         }
+        self.renew_upstreams(id);
         if !self.outbox.uses_session(id) {
             self.close_if_ended(id);
         }

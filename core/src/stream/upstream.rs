@@ -123,6 +123,19 @@ impl Proxy {
         }
     }
 
+    /// A session was opened at the relay, again or late: its streams begin there, with no events of another one.
+    pub(crate) fn renew_upstreams(&mut self, session: &str) {
+        for stream in self.streams.of_session(session) {
+            let known = self.streams.open.get(&stream);
+            if let Some(call) = known.and_then(|known| known.upstream.call) {
+                self.cancel(call);
+            }
+            self.forget_events(stream);
+            self.timers.clear(Why::Upstream(stream));
+            self.open_upstream(stream);
+        }
+    }
+
     /// An event of the relay's stream: passed on as it is, but for what is ours to tell.
     pub(crate) fn on_upstream_event(&mut self, exchange: ExchangeId, event: &Event) {
         let Some(stream) = self.streams.open.get_mut(&exchange) else { return };

@@ -1,10 +1,10 @@
 //! B-3.4 and B-6: sessions that are opened late, lost, shared and ended.
 
-use relay_mcp_core::{Config, Observation, RecordKind, WriteState};
+use relay_mcp_core::{CallId, Config, Method, Observation, RecordKind, WriteState};
 use relay_mcp_tests::world::messages::{
-    delete, in_session, initialize, keyed_write, legacy, notification, write,
+    delete, get, in_session, initialize, keyed_write, legacy, notification, write,
 };
-use relay_mcp_tests::world::{Host, SentRequest};
+use relay_mcp_tests::world::{Call, Host, SentRequest};
 use serde_json::{Value, json};
 
 const GREETING: &str = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-03-26"}}"#;
@@ -220,6 +220,49 @@ fn b_6_1_what_the_proxy_asks_in_a_session_bears_an_id_of_its_own() {
     ids.extend(asked(&host));
     assert_eq!(ids.len(), 3, "the write again, by the next proxy in the same session");
     assert!(ids[0] != ids[1] && ids[1] != ids[2] && ids[2] != ids[0], "{ids:?}");
+}
+
+/// Ids of events are a session's own (B-7.1): in another one they would hide what the agent has not seen.
+#[test]
+fn b_6_1_a_stream_in_a_new_session_does_not_go_on_after_an_event_of_the_old_one() {
+    let mut host = Host::new(Config::default());
+    let session = host.greeted(Some("s1"));
+    host.request(get(Some(&session)));
+    let (stream, _) = stream_of(&host);
+    host.head(stream, 200, &[("content-type", "text/event-stream")]);
+    host.chunk(stream, b"id: 7\ndata: {}\n\n");
+    host.end(stream);
+    host.request(in_session(legacy(2, "resources/list", &json!({})), Some(&session)));
+    host.relay_says(404, &json!({}));
+    host.pass(100);
+    opens(&mut host, "s2");
+    let (_, stream) = stream_of(&host);
+    assert_eq!(in_relay_session(&stream), Some("s2"));
+    assert_eq!(stream.header("last-event-id"), None);
+}
+
+/// B-7.1: nobody speaks any more in a session that was forgotten.
+#[test]
+fn b_6_1_a_stream_that_outlived_its_session_is_opened_again_in_the_new_one() {
+    let mut host = Host::new(Config::default());
+    let session = host.greeted(Some("s1"));
+    host.request(get(Some(&session)));
+    let (old, _) = stream_of(&host);
+    host.head(old, 200, &[("content-type", "text/event-stream")]);
+    host.request(in_session(legacy(2, "resources/list", &json!({})), Some(&session)));
+    host.relay_says(404, &json!({}));
+    opens(&mut host, "s2");
+    let (new, stream) = stream_of(&host);
+    assert_ne!(new, old);
+    assert_eq!(in_relay_session(&stream), Some("s2"));
+}
+
+/// The relay's one stream.
+fn stream_of(host: &Host) -> (CallId, SentRequest) {
+    let is_stream = |(_, call): &(&CallId, &Call)| call.request.method == Method::Get;
+    let streams: Vec<_> = host.calls.iter().filter(is_stream).collect();
+    let [(id, call)] = streams[..] else { panic!("one stream, not {}", streams.len()) };
+    (*id, call.request.clone())
 }
 
 /// The ids under which the relay was asked something, and has not answered.

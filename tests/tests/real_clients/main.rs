@@ -26,10 +26,14 @@ async fn scripted(client: Client, mode: &str, eras: Eras, version: &str) {
     story::lives_through_everything(&relay, &proxy, agent).await;
 }
 
-
-macro_rules! t { ($name:ident, $c:expr, $m:expr, $e:expr, $v:expr) => {
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn $name() { scripted($c, $m, $e, $v).await; } } }
+macro_rules! t {
+    ($name:ident, $c:expr, $m:expr, $e:expr, $v:expr) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            scripted($c, $m, $e, $v).await;
+        }
+    };
+}
 t!(ts1, TYPESCRIPT_1, "legacy", Eras::Legacy, "2025-11-25");
 t!(ts2l, TYPESCRIPT_2, "legacy", Eras::Legacy, "2025-11-25");
 t!(ts2a, TYPESCRIPT_2, "auto", Eras::Legacy, "2025-11-25");
@@ -40,8 +44,23 @@ t!(py2a, PYTHON_2, "auto", Eras::Legacy, "2025-11-25");
 t!(py2m, PYTHON_2, "auto", Eras::Both, "2026-07-28");
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rsl() { let relay = RmcpRelay::start(Eras::Legacy).await; let proxy = proxy_of(&relay).await; let a = RmcpAgent::legacy(&proxy).await; story::lives_through_everything(&relay, &proxy, a).await; }
+async fn rsl() {
+    let relay = RmcpRelay::start(Eras::Legacy).await;
+    let proxy = proxy_of(&relay).await;
+    let a = RmcpAgent::legacy(&proxy).await;
+    story::lives_through_everything(&relay, &proxy, a).await;
+}
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rsa() { let relay = RmcpRelay::start(Eras::Legacy).await; let proxy = proxy_of(&relay).await; let a = RmcpAgent::auto(&proxy).await; story::lives_through_everything(&relay, &proxy, a).await; }
+async fn rsa() {
+    let relay = RmcpRelay::start(Eras::Legacy).await;
+    let proxy = proxy_of(&relay).await;
+    let a = RmcpAgent::auto(&proxy).await;
+    story::lives_through_everything(&relay, &proxy, a).await;
+}
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rsm() { let relay = RmcpRelay::start(Eras::Both).await; let proxy = proxy_of(&relay).await; let a = RmcpAgent::auto(&proxy).await; story::lives_through_everything(&relay, &proxy, a).await; }
+async fn rsm() {
+    let relay = RmcpRelay::start(Eras::Both).await;
+    let proxy = proxy_of(&relay).await;
+    let a = RmcpAgent::auto(&proxy).await;
+    story::lives_through_everything(&relay, &proxy, a).await;
+}

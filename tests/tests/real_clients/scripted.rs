@@ -39,8 +39,7 @@ impl Client {
     /// Runs the script in the folder that holds the client's packages.
     fn command(self) -> Command {
         let packages = installed(&format!("RELAY_MCP_{}", self.name.to_uppercase().replace('-', "_")));
-        let interpreter =
-            if self.script.ends_with(".py") { packages.join("bin/python") } else { node() };
+        let interpreter = if self.script.ends_with(".py") { packages.join("bin/python") } else { node() };
         let mut command = Command::new(interpreter);
         command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(self.name).join(self.script));
         command.current_dir(packages);
@@ -105,9 +104,7 @@ impl ScriptedAgent {
             self.answers.next_line().await.ok().flatten()
         };
         let answer = tokio::time::timeout(relay_mcp_tests::wait::PATIENCE, asked).await.ok().flatten();
-        let Some(answer) = answer else {
-            panic!("no answer to {wish}\n{}", self.grumbling.lock().unwrap())
-        };
+        let Some(answer) = answer else { panic!("no answer to {wish}\n{}", self.grumbling.lock().unwrap()) };
         serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{error} in {answer}"))
     }
 }
