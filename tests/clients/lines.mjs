@@ -20,18 +20,19 @@ export async function obey(deeds) {
     }
 }
 
-// How often something has happened; who waits for a number of times is told when it is reached.
-export class Counter {
-    #count = 0;
-    #waiting = [];
+// What was heard, in order; who waits for a number of things is told when they are there.
+export class Heard {
+    things = [];
+    #more = Promise.withResolvers();
 
-    add() {
-        this.#count += 1;
-        this.#waiting = this.#waiting.filter(({ times, reached }) => times > this.#count || void reached());
+    add(thing) {
+        this.things.push(thing);
+        this.#more.resolve();
+        this.#more = Promise.withResolvers();
     }
 
-    async reaches(times) {
-        if (this.#count < times) await new Promise((reached) => this.#waiting.push({ times, reached }));
-        return this.#count;
+    async are(count) {
+        while (this.things.length < count) await this.#more.promise;
+        return this.things;
     }
 }

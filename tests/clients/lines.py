@@ -20,19 +20,19 @@ async def obey(deeds):
         print(json.dumps(answer), flush=True)
 
 
-class Counter:
-    """How often something has happened; who waits for a number of times is told when it is reached."""
+class Heard:
+    """What was heard, in order; who waits for a number of things is told when they are there."""
 
     def __init__(self):
-        self._count = 0
-        self._changed = anyio.Event()
+        self.things = []
+        self._more = anyio.Event()
 
-    def add(self):
-        self._count += 1
-        self._changed.set()
-        self._changed = anyio.Event()
+    def add(self, thing):
+        self.things.append(thing)
+        self._more.set()
+        self._more = anyio.Event()
 
-    async def reaches(self, times):
-        while self._count < times:
-            await self._changed.wait()
-        return self._count
+    async def are(self, count):
+        while len(self.things) < count:
+            await self._more.wait()
+        return self.things

@@ -10,13 +10,13 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from lines import Counter, obey  # noqa: E402
+from lines import Heard, obey  # noqa: E402
 
 
 class Agent:
     def __init__(self, stack):
         self._stack = stack
-        self._told = Counter()
+        self._told = Heard()
 
     async def connect(self, url, secret, mode):
         http = create_mcp_http_client(headers={"Authorization": f"Bearer {secret}"})
@@ -32,17 +32,18 @@ class Agent:
         tools = (await self._session.list_tools()).tools
         return {"tools": [tool.model_dump(by_alias=True, exclude_none=True) for tool in tools]}
 
-    async def call(self, tool, arguments):
-        steps = []
+    async def call(self, tool, arguments, steps):
+        progress = Heard()
 
-        async def progress(step, total, message):
-            steps.append(step)
+        async def on_progress(step, total, message):
+            progress.add(step)
 
-        result = await self._session.call_tool(tool, arguments, progress_callback=progress)
-        return {"result": result.model_dump(by_alias=True, exclude_none=True), "progress": steps}
+        result = await self._session.call_tool(tool, arguments, progress_callback=on_progress)
+        seen = await progress.are(steps)
+        return {"result": result.model_dump(by_alias=True, exclude_none=True), "progress": seen}
 
     async def told(self, times):
-        return {"told": await self._told.reaches(times)}
+        return {"told": len(await self._told.are(times))}
 
     async def leave(self):
         await self._stack.aclose()
@@ -53,7 +54,7 @@ class Agent:
             print(message, file=sys.stderr)
         elif isinstance(message, types.ServerNotification):
             if isinstance(message.root, types.ToolListChangedNotification):
-                self._told.add()
+                self._told.add(message)
 
 
 async def main():

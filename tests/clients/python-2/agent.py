@@ -5,18 +5,19 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import anyio
-from mcp import Client, types
+from mcp import Client, MCPError, types
+from mcp.client.subscriptions import SubscriptionLost
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from lines import Counter, obey  # noqa: E402
+from lines import Heard, obey  # noqa: E402
 
 
 class Agent:
     def __init__(self, stack):
         self._stack = stack
-        self._told = Counter()
+        self._told = Heard()
 
     async def connect(self, url, secret, mode):
         http = create_mcp_http_client(headers={"Authorization": f"Bearer {secret}"})
@@ -32,17 +33,18 @@ class Agent:
         tools = (await self._client.list_tools()).tools
         return {"tools": [tool.model_dump(by_alias=True, exclude_none=True) for tool in tools]}
 
-    async def call(self, tool, arguments):
-        steps = []
+    async def call(self, tool, arguments, steps):
+        progress = Heard()
 
-        async def progress(step, total, message):
-            steps.append(step)
+        async def on_progress(step, total, message):
+            progress.add(step)
 
-        result = await self._client.call_tool(tool, arguments, progress_callback=progress)
-        return {"result": result.model_dump(by_alias=True, exclude_none=True), "progress": steps}
+        result = await self._client.call_tool(tool, arguments, progress_callback=on_progress)
+        seen = await progress.are(steps)
+        return {"result": result.model_dump(by_alias=True, exclude_none=True), "progress": seen}
 
     async def told(self, times):
-        return {"told": await self._told.reaches(times)}
+        return {"told": len(await self._told.are(times))}
 
     async def leave(self):
         await self._stack.aclose()
@@ -54,17 +56,25 @@ class Agent:
             print(message, file=sys.stderr)
         elif isinstance(message, types.ToolListChangedNotification):
             if self._client.protocol_version < "2026-07-28":
-                self._told.add()
+                self._told.add(message)
 
     async def _subscribe(self):
-        changes = await self._stack.enter_async_context(self._client.listen(tools_list_changed=True))
         listening = await self._stack.enter_async_context(anyio.create_task_group())
         self._stack.callback(listening.cancel_scope.cancel)
-        listening.start_soon(self._listen, changes)
+        await listening.start(self._listen)
 
-    async def _listen(self, changes):
-        async for _ in changes:
-            self._told.add()
+    async def _listen(self, *, task_status):
+        """In the modern era it tells those who listen; who loses the subscription is to listen again."""
+        while True:
+            try:
+                async with self._client.listen(tools_list_changed=True) as changes:
+                    task_status.started()
+                    task_status = anyio.TASK_STATUS_IGNORED
+                    async for change in changes:
+                        self._told.add(change)
+            except (SubscriptionLost, MCPError) as error:
+                print(error, file=sys.stderr)
+                await anyio.sleep(0.1)
 
 
 async def main():

@@ -1,11 +1,11 @@
 // The TypeScript SDK 1.x as an agent.
-import { Counter, obey, require } from '../lines.mjs';
+import { Heard, obey, require } from '../lines.mjs';
 
 const { Client } = require('@modelcontextprotocol/sdk/client/index.js');
 const { StreamableHTTPClientTransport } = require('@modelcontextprotocol/sdk/client/streamableHttp.js');
 
-const told = new Counter();
-const tools = { debounceMs: 0, onChanged: (error) => (error ? console.error(error) : told.add()) };
+const told = new Heard();
+const tools = { debounceMs: 0, onChanged: (error, tools) => (error ? console.error(error) : told.add(tools)) };
 const client = new Client({ name: 'typescript-1', version: '1' }, { listChanged: { tools } });
 client.onerror = (error) => console.error(error);
 
@@ -19,14 +19,14 @@ await obey({
     async list() {
         return { tools: (await client.listTools()).tools };
     },
-    async call({ tool, arguments: given }) {
-        const progress = [];
-        const onprogress = (step) => progress.push(step.progress);
+    async call({ tool, arguments: given, steps }) {
+        const progress = new Heard();
+        const onprogress = (step) => progress.add(step.progress);
         const result = await client.callTool({ name: tool, arguments: given }, undefined, { onprogress });
-        return { result, progress };
+        return { result, progress: await progress.are(steps) };
     },
     async told({ times }) {
-        return { told: await told.reaches(times) };
+        return { told: (await told.are(times)).length };
     },
     async leave() {
         await client.transport.terminateSession();

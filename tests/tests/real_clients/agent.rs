@@ -13,8 +13,9 @@ pub(crate) trait Agent {
     /// The tools in the menu, as it has understood them.
     async fn menu(&mut self) -> Vec<Value>;
 
-    /// Calls a tool; what the client says when it refuses the result, or gets none.
-    async fn call(&mut self, tool: &str, arguments: Value) -> Result<Called, String>;
+    /// Calls a tool, and waits for so many steps of progress, of which a client may hear after the result; what
+    /// the client says when it refuses the result, or gets none.
+    async fn call(&mut self, tool: &str, arguments: Value, steps: usize) -> Result<Called, String>;
 
     /// Waits until it was told of a changed menu so often; how often that was by then.
     async fn told(&mut self, times: usize) -> usize;

@@ -106,14 +106,16 @@ impl Agent for RmcpAgent {
         tools.iter().map(|tool| serde_json::to_value(tool).unwrap()).collect()
     }
 
-    async fn call(&mut self, tool: &str, arguments: Value) -> Result<Called, String> {
+    async fn call(&mut self, tool: &str, arguments: Value, steps: usize) -> Result<Called, String> {
         let arguments = arguments.as_object().expect("an object").clone();
         let params = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
         self.told.0.lock().unwrap().progress.clear();
         let result = within("rmcp's tools/call", self.client.call_tool(params)).await;
         let result = result.map_err(|error| error.to_string())?;
         let content = result.structured_content.unwrap_or_default();
-        let progress = self.told.0.lock().unwrap().progress.clone();
+        let progress = || Some(self.told.0.lock().unwrap().progress.clone());
+        let progress =
+            until("rmcp hears of the progress", || progress().filter(|all| all.len() >= steps)).await;
         Ok(Called { content, progress })
     }
 

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `{"do":"connect","url","secret","mode"}` | `{"version"}`: the protocol version that was settled on |
 //! | `{"do":"list"}` | `{"tools":[…]}` |
-//! | `{"do":"call","tool","arguments"}` | `{"result":{…},"progress":[1,2]}` |
+//! | `{"do":"call","tool","arguments","steps"}` | `{"result":{…},"progress":[1,2]}`, once it heard of so many steps |
 //! | `{"do":"told","times"}` | `{"told"}`, once it was told of a changed menu so often |
 //! | `{"do":"leave"}` | `{}` |
 
@@ -123,8 +123,9 @@ impl Agent for ScriptedAgent {
         answer["tools"].as_array().expect("tools").clone()
     }
 
-    async fn call(&mut self, tool: &str, arguments: Value) -> Result<Called, String> {
-        let answer = self.ask(&json!({"do": "call", "tool": tool, "arguments": arguments})).await;
+    async fn call(&mut self, tool: &str, arguments: Value, steps: usize) -> Result<Called, String> {
+        let answer =
+            self.ask(&json!({"do": "call", "tool": tool, "arguments": arguments, "steps": steps})).await;
         if let Some(error) = answer["error"].as_str() {
             return Err(error.to_owned());
         }
