@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod agent;
+mod inspector;
 mod rmcp_agent;
 mod rmcp_relay;
 mod scripted;
