@@ -113,9 +113,11 @@ impl Agent for RmcpAgent {
         let result = within("rmcp's tools/call", self.client.call_tool(params)).await;
         let result = result.map_err(|error| error.to_string())?;
         let content = result.structured_content.unwrap_or_default();
-        let progress = || Some(self.told.0.lock().unwrap().progress.clone());
-        let progress =
-            until("rmcp hears of the progress", || progress().filter(|all| all.len() >= steps)).await;
+        let heard = || Some(self.told.0.lock().unwrap().progress.clone());
+        let mut progress =
+            until("rmcp hears of the progress", || heard().filter(|all| all.len() >= steps)).await;
+        // rmcp hears each notification in a task of its own, in no order.
+        progress.sort_by(f64::total_cmp);
         Ok(Called { content, progress })
     }
 
