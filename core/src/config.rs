@@ -19,8 +19,10 @@ pub struct Config {
     /// How much is held at the most.
     pub limits: Limits,
     /// How long the relay may take to begin an answer to what the proxy itself depends on: hello, menu,
-    /// ping, writes, sessions. Calls that pass through have no limit here: the agent sets it.
+    /// ping, writes, sessions.
     pub relay_timeout: Duration,
+    /// How long it may take to begin an answer to what passes through, such as a long call of a tool.
+    pub call_timeout: Duration,
     /// How often an open event stream gets a comment, so that nobody on the way closes it (B-7.1).
     pub keepalive: Duration,
     /// How the outbox waits between attempts (B-5.8).
@@ -90,6 +92,7 @@ impl Default for Config {
             bufferable: BUFFERABLE_TOOLS.into_iter().map(String::from).collect(),
             limits: Limits::default(),
             relay_timeout: Duration::from_secs(10),
+            call_timeout: Duration::from_secs(3600),
             keepalive: Duration::from_secs(25),
             backoff: Backoff::default(),
             probe_every: Duration::from_secs(1),

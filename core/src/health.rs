@@ -1,8 +1,9 @@
 //! The relay's health: what its answers and failures set off.
 
-use crate::call::{Errand, Purpose};
+use crate::call::{Down, Errand, Loss, Purpose};
 use crate::observation::Observation;
 use crate::proxy::Proxy;
+use crate::relay::Doubt;
 use crate::status::Why;
 
 impl Proxy {
@@ -11,6 +12,10 @@ impl Proxy {
     pub(crate) fn on_relay_answered(&mut self, is_forward: bool) {
         let was_down = self.relay.is_down();
         self.hurry_delivery(was_down, is_forward);
+        self.relay.heard(self.now);
+        if self.relay.set_doubt(Doubt::None) {
+            self.timers.clear(Why::Probe);
+        }
         let Some(after) = self.relay.answered(self.now) else { return };
         self.timers.clear(Why::Probe);
         self.observe(Observation::RelayUp { after });
@@ -20,25 +25,51 @@ impl Proxy {
         }
     }
 
-    /// A call came to nothing.
-    pub(crate) fn on_relay_failure(&mut self, reason: &str) {
+    /// A call came to nothing: what that tells of the relay.
+    pub(crate) fn on_relay_failure(&mut self, purpose: &Purpose, down: &Down) {
+        match (down.loss, purpose) {
+            (Loss::Away, _) | (Loss::Broken, Purpose::Probe) => self.on_relay_away(Doubt::None, &down.reason),
+            (Loss::Silent, Purpose::Probe) => self.on_relay_away(Doubt::Silent, &down.reason),
+            // A connection that idled may break at any time, and a call may be slow by itself: that is no
+            // outage before a ping says so.
+            (Loss::Broken | Loss::Silent, _) => {
+                if self.relay.doubt() == Doubt::None {
+                    self.relay.set_doubt(Doubt::Raised);
+                    self.timers.set(Why::Probe, self.now);
+                }
+            }
+        }
+    }
+
+    fn on_relay_away(&mut self, doubt: Doubt, reason: &str) {
+        self.relay.set_doubt(doubt);
         if self.relay.failed(self.now) {
             self.observe(Observation::RelayDown { reason: reason.into() });
             self.probe_later();
         }
     }
 
-    /// Asks the relay whether it is back, so that its return is noticed without traffic (OUTBOX G14).
+    /// Asks the relay whether it is there: once where there is doubt, and again and again while it is away,
+    /// so that its return is noticed without traffic (OUTBOX G14). A ping that was sent into the void holds up
+    /// no other.
     pub(crate) fn probe(&mut self) {
-        if self.relay.is_down() && !self.draining {
-            // Any server answers it in some way, and that it does is all we want to know.
-            let errand = Errand::own_request(Purpose::Probe, self.own_ids.next(), "ping", "{}");
-            self.send(errand);
+        match self.relay.doubt() {
+            _ if self.draining => return,
+            Doubt::None | Doubt::Silent if !self.relay.is_down() => return,
+            Doubt::None | Doubt::Silent => {}
+            Doubt::Raised => {
+                self.relay.set_doubt(Doubt::Asked);
+            }
+            Doubt::Asked => self.on_relay_away(Doubt::Silent, "a ping was not answered"),
         }
+        self.probe_later();
+        // Any server answers it in some way, and that it does is all we want to know.
+        let errand = Errand::own_request(Purpose::Probe, self.own_ids.next(), "ping", "{}");
+        self.send(errand);
     }
 
     /// Asks after a while, which differs from proxy to proxy, so that not all ask at once.
-    pub(crate) fn probe_later(&mut self) {
+    fn probe_later(&mut self) {
         let most = u64::try_from(self.config.probe_every.as_millis()).unwrap_or(u64::MAX);
         let wait = core::time::Duration::from_millis(most / 2 + self.random.up_to(most / 2));
         self.timers.set(Why::Probe, self.now + wait);

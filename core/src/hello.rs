@@ -186,6 +186,7 @@ impl Proxy {
             self.ahead.append(Change::Remove(hello_key(Era::Modern)));
         }
         self.hellos.remember(Era::Modern, None);
+        self.forget_menu(Era::Modern);
         self.relay.era = self.hellos.of(Era::Legacy).map(|_| Era::Legacy);
     }
 }

@@ -28,7 +28,17 @@ impl Proxy {
         if session.is_some_and(|session| self.sessions.was_greeted_here(session)) {
             return self.answer_empty(exchange, 202);
         }
-        self.pass(exchange);
+        self.forward(exchange, Purpose::Initialized(exchange));
+    }
+
+    /// The relay greeted the agent and never heard `initialized`: it greets once more, before anything else
+    /// is said in that session.
+    pub(crate) fn on_initialized_undelivered(&mut self, exchange: ExchangeId) {
+        let session = self.exchanges.get(&exchange).and_then(|known| known.session.clone());
+        if let Some(session) = session {
+            self.unopen_session(&session);
+        }
+        self.answer_empty(exchange, 202);
     }
 
     /// Sends the agent's message to the relay, in the agent's session.

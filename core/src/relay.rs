@@ -1,5 +1,7 @@
 //! What is known of the relay: whether it answers, since when, and which era it speaks.
 
+use alloc::format;
+use alloc::string::String;
 use core::time::Duration;
 
 use crate::mcp::Era;
@@ -11,19 +13,58 @@ use crate::time::Timestamp;
 pub(crate) struct Relay {
     state: RelayState,
     since: Timestamp,
+    /// When anything came from it last.
+    heard_at: Timestamp,
+    doubt: Doubt,
     /// The newest era that it was seen to speak.
     pub(crate) era: Option<Era>,
+}
+
+/// Whether it is there is not known before it is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// There is none.
+    None,
+    /// A call was not answered: it may have met a connection that was closing, or be slow by itself.
+    Raised,
+    /// A ping went out to settle it.
+    Asked,
+    /// The ping was not answered either: whoever asks now would wait for nothing.
+    Silent,
 }
 
 impl Relay {
     /// A relay of which nothing is known.
     pub(crate) fn new(now: Timestamp) -> Self {
-        Self { state: RelayState::Unknown, since: now, era: None }
+        Self {
+            state: RelayState::Unknown,
+            since: now,
+            heard_at: Timestamp::default(),
+            doubt: Doubt::None,
+            era: None,
+        }
     }
 
     /// Whether its last call was not answered.
     pub(crate) fn is_down(&self) -> bool {
         self.state == RelayState::Down
+    }
+
+    /// What is not known of it.
+    pub(crate) fn doubt(&self) -> Doubt {
+        self.doubt
+    }
+
+    /// Why a call of the agent is not even tried, if so: the relay is silent, and the call would wait for
+    /// nothing (OUTBOX G6). A relay that refuses is tried each time, since that costs nothing.
+    pub(crate) fn breaker(&self, now: Timestamp) -> Option<String> {
+        let is_silent = self.doubt == Doubt::Silent;
+        is_silent.then(|| format!("it has been silent for {} ms", now.since(self.heard_at).as_millis()))
+    }
+
+    /// Something came from it. Whether that was a call's answer does not matter.
+    pub(crate) fn heard(&mut self, now: Timestamp) {
+        self.heard_at = now;
     }
 
     /// It answered. When that is news: how long it had been away.
@@ -45,6 +86,11 @@ impl Relay {
         }
         (self.state, self.since) = (RelayState::Down, now);
         true
+    }
+
+    /// What is not known of it from here on. Whether that is something else.
+    pub(crate) fn set_doubt(&mut self, doubt: Doubt) -> bool {
+        core::mem::replace(&mut self.doubt, doubt) != doubt
     }
 
     /// It was seen to speak this era.

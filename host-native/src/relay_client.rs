@@ -23,9 +23,15 @@ use crate::token::TokenSource;
 /// hardly ever meets a connection that is just being closed (PEERS 8).
 const IDLE_CONNECTION: Duration = Duration::from_secs(4);
 
-/// How often a quiet connection is asked whether it still is one, so that a relay's stream whose path died in
-/// silence is opened again.
+/// How often a quiet connection is asked whether it still is one, so that a stream or a long call whose path
+/// died in silence comes to its end.
 const KEEPALIVE: Duration = Duration::from_secs(20);
+
+/// How often, and how many times, it is asked again when it does not answer.
+const KEEPALIVE_AGAIN: (Duration, u32) = (Duration::from_secs(5), 3);
+
+/// How long what was sent may stay without the other side's acknowledgement.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 
 /// A client for the relay's one endpoint. Cheap to clone.
 #[derive(Clone)]
@@ -58,6 +64,9 @@ impl RelayClient {
         tcp.enforce_http(false);
         tcp.set_connect_timeout(Some(connect_timeout));
         tcp.set_keepalive(Some(KEEPALIVE));
+        tcp.set_keepalive_interval(Some(KEEPALIVE_AGAIN.0));
+        tcp.set_keepalive_retries(Some(KEEPALIVE_AGAIN.1));
+        tcp.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
         let connector = if endpoint.scheme() == Some(&Scheme::HTTPS) {
             let tls = HttpsConnectorBuilder::new().with_native_roots().map_err(RelayClientError::NoRoots)?;
             tls.https_or_http().enable_all_versions().wrap_connector(tcp)

@@ -2,10 +2,13 @@
 //! B-2.8, B-3.2, B-3.5, B-4.4).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+use std::time::{Duration, Instant};
+
 use relay_mcp_tests::agent::{Agent, LEGACY, names};
 use relay_mcp_tests::proxy::Proxy;
 use relay_mcp_tests::relay::tools::VISIBLE;
 use relay_mcp_tests::relay::{Canned, Fault, On, Relay, Speaks};
+use relay_mcp_tests::wait;
 use serde_json::{Value, json};
 
 /// A proxy of a relay that was never there.
@@ -21,6 +24,12 @@ fn assert_unreachable(answer: &relay_mcp_tests::agent::Answer, code: i64, delive
     assert_eq!(error["code"], code, "{error}");
     assert!(error["message"].as_str().unwrap().starts_with("relay unreachable: "), "{error}");
     assert_eq!(error["data"]["delivered"], delivered, "{error}");
+}
+
+/// Waits until the proxy sees the relay in this state.
+async fn relay_is(proxy: &Proxy, state: &str) {
+    let sees = async || (proxy.status().await["relay"]["state"] == state).then_some(());
+    wait::until_async(&format!("a relay that is {state}"), sees).await;
 }
 
 /// B-2.5
@@ -71,11 +80,11 @@ async fn a_request_that_may_have_arrived_says_so() {
         Fault::json(504, r#"{"jsonrpc":"2.0","id":$ID,"result":{}}"#),
     ] {
         for (agent, code) in [(proxy.agent(), -32002), (proxy.agent().modern(), -31002)] {
-            relay.next(On::Any, fault.clone());
+            relay.next(On::Rpc("tools/call"), fault.clone());
             assert_unreachable(&agent.tools_call("relay_spawn_agent", "{}").await, code, "unknown");
         }
     }
-    relay.next(On::Any, Fault::Answer(Canned::text(503, "busy").header("retry-after", "3")));
+    relay.next(On::Rpc("x/y"), Fault::Answer(Canned::text(503, "busy").header("retry-after", "3")));
     let answer = proxy.agent().call("x/y", json!({})).await;
     assert_eq!((answer.status, answer.error_code()), (200, -32002));
     assert!(matches!(answer.error()["data"]["delivered"].as_str(), Some("no" | "unknown")));
@@ -152,9 +161,47 @@ async fn a_relay_that_does_not_answer_the_hello_is_away() {
     let proxy = Proxy::to(&relay).relay_timeout("300ms").start().await;
     for fault in [Fault::Hang, Fault::Reset, Fault::status(502), Fault::status(503), Fault::status(504)] {
         relay.next(On::Rpc("initialize"), fault.clone());
+        if matches!(fault, Fault::Reset) {
+            relay.next(On::Rpc("initialize"), Fault::Reset);
+        }
         let hello = proxy.agent().initialize().await.result();
         assert_eq!(hello["serverInfo"]["title"], "Agent Relay (via runner)", "{fault:?}");
     }
+}
+
+/// PEERS 8: a connection that the relay was closing is not an outage.
+#[tokio::test]
+async fn a_hello_or_a_menu_whose_connection_breaks_is_asked_for_once_more() {
+    let relay = Relay::start().await;
+    let proxy = Proxy::to(&relay).start().await;
+    let agent = proxy.agent();
+    for method in ["initialize", "tools/list"] {
+        relay.next(On::Rpc(method), Fault::Reset);
+    }
+    assert_eq!(agent.greet().await["serverInfo"]["name"], "test-relay");
+    assert_eq!(agent.menu().await, VISIBLE);
+    assert_eq!(relay.requests_of("tools/list").len(), 2);
+    assert!(!proxy.logs().contains("does not answer"), "{}", proxy.logs());
+}
+
+/// OUTBOX G6: a relay that takes requests and answers none costs one wait, not one each.
+#[tokio::test]
+async fn a_relay_that_is_silent_is_waited_for_once() {
+    let relay = Relay::start().await;
+    let proxy = Proxy::to(&relay).relay_timeout("500ms").start().await;
+    let agent = proxy.agent();
+    agent.greet().await;
+    relay.always(On::Any, Fault::Hang);
+    agent.menu().await;
+    relay_is(&proxy, "down").await;
+    let begun = Instant::now();
+    for _ in 0..20 {
+        assert_unreachable(&agent.tools_call("relay_spawn_agent", "{}").await, -32002, "no");
+    }
+    assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
+    relay.heal();
+    relay_is(&proxy, "up").await;
+    agent.tools_call("relay_spawn_agent", "{}").await.result();
 }
 
 /// B-3.2

@@ -112,7 +112,9 @@ fn an_ambiguous_write_is_repeated_under_the_same_key() {
     host.fail(call, relay_mcp_core::Sent::Unknown, "connection reset");
     host.store_all();
     story.tell("the answer breaks off: nobody knows, so it is queued under its key", &host);
-    host.relay_says(504, &Value::Null);
+    let [ping, delivery] = host.unanswered()[..] else { panic!("a ping and a delivery") };
+    host.answer_call(ping, 504, &[], "");
+    host.answer_call(delivery, 504, &[], "");
     host.pass_to_wakeup();
     story.tell("a gateway that gave up is no answer either", &host);
     host.crash(0);

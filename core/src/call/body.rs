@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::outcome::relay_error;
 use super::reading::answers;
-use super::{Answered, Call, Down, Purpose, Reading};
+use super::{Answered, Call, Down, Loss, Purpose, Reading};
 use crate::action::AnswerHead;
 use crate::headers::{Header, HeaderEdit, SESSION_ID};
 use crate::ids::{CallId, ExchangeId};
@@ -28,6 +28,7 @@ impl Proxy {
         let Some(reading) = self.calls.get_mut(&call).and_then(|known| known.reading.as_mut()) else {
             return;
         };
+        self.relay.heard(self.now);
         if reading.settled {
             return;
         }
@@ -140,7 +141,8 @@ impl Proxy {
         }
         if reading.is_stream() {
             let reason = String::from("the relay's event stream ended without the response");
-            return self.on_down(purpose, &Down { sent: Sent::Unknown, reason, retry_after: None });
+            let down = Down { sent: Sent::Unknown, loss: Loss::Broken, reason, retry_after: None };
+            return self.on_down(purpose, &down);
         }
         let facts = reading.facts.clone();
         let body = reading.into_rest();
@@ -149,8 +151,16 @@ impl Proxy {
 
     pub(crate) fn on_relay_failed(&mut self, call: CallId, failure: RelayFailure) {
         let Some(known) = self.take_call(call) else { return };
+        let RelayFailure { sent, reason } = failure;
+        let loss = match sent {
+            Sent::No => Loss::Away,
+            Sent::Unknown => Loss::Broken,
+        };
+        if loss == Loss::Broken && self.send_again_on_new_connection(&known) {
+            return;
+        }
         let has_head = known.reading.is_some();
-        self.on_broken_off(known, &Down { sent: failure.sent, reason: failure.reason, retry_after: None });
+        self.on_broken_off(known, &Down { sent, loss, reason, retry_after: None });
         if has_head {
             self.release(call);
         }
@@ -158,8 +168,10 @@ impl Proxy {
 
     pub(crate) fn on_call_timeout(&mut self, call: CallId) {
         let Some(known) = self.cancel(call) else { return };
-        let reason = format!("no answer within {} ms", self.config.relay_timeout.as_millis());
-        self.on_broken_off(known, &Down { sent: Sent::Unknown, reason, retry_after: None });
+        let patience = known.patience(&self.config);
+        let reason = format!("no answer within {} ms", patience.as_millis());
+        let down = Down { sent: Sent::Unknown, loss: Loss::Silent, reason, retry_after: None };
+        self.on_broken_off(known, &down);
     }
 
     /// No more of an answer comes. That says nothing where it told already what there was to know, and nothing

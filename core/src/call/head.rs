@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::{Down, Facts, Purpose, Reading};
+use super::{Down, Facts, Loss, Purpose, Reading};
 use crate::action::Action;
 use crate::headers::{self, CONTENT_TYPE, Header, HeaderEdit, RETRY_AFTER, SESSION_ID};
 use crate::ids::{CallId, ExchangeId};
@@ -26,7 +26,7 @@ impl Proxy {
             if let Some(call) = self.cancel(call) {
                 let reason = format!("the relay's gateway answered {}", head.status);
                 let retry_after = retry_after(head);
-                let down = Down { sent: Sent::Unknown, reason, retry_after };
+                let down = Down { sent: Sent::Unknown, loss: Loss::Away, reason, retry_after };
                 self.on_down(call.errand.purpose, &down);
             }
             return;
@@ -60,6 +60,9 @@ impl Proxy {
         };
         let is_retried = match known.errand.purpose {
             Purpose::Listen(stream) => self.is_upstream_retried(stream),
+            Purpose::Deliver(place) if known.errand.session_retried => {
+                return self.deliver_again_in_new_session(call, place);
+            }
             _ => known.errand.session_retried,
         };
         if is_retried || matches!(known.errand.purpose, Purpose::Close | Purpose::Opened(_)) {
@@ -92,8 +95,8 @@ impl Proxy {
                 self.cancel(call);
             }
             _ => {
-                self.limit_time(call);
                 self.read(call, head, false);
+                self.limit_time(call);
                 if let Some(reading) = self.calls.get_mut(&call).and_then(|known| known.reading.as_mut()) {
                     reading.refused = true;
                 }
@@ -109,7 +112,9 @@ impl Proxy {
             return self.take_upstream(call, stream, head);
         }
         let exchange = match &known.errand.purpose {
-            Purpose::Pass(exchange) | Purpose::Ping(exchange) => Some(*exchange),
+            Purpose::Pass(exchange) | Purpose::Initialized(exchange) | Purpose::Ping(exchange) => {
+                Some(*exchange)
+            }
             Purpose::Greet(exchange) | Purpose::List(exchange, _) if !is_success => Some(*exchange),
             Purpose::Greet(_)
             | Purpose::List(..)

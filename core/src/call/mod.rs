@@ -14,6 +14,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use crate::action::{CallBody, CallHeaders};
+use crate::config::Config;
 use crate::headers::{Header, HeaderEdit};
 use crate::ids::ExchangeId;
 use crate::input::{Method, Sent};
@@ -40,6 +41,8 @@ pub(crate) struct Errand {
     pub(crate) token_retried: bool,
     /// It was sent again in a new session; once is enough (B-6.1).
     pub(crate) session_retried: bool,
+    /// It was sent again on another connection; once is enough.
+    pub(crate) connection_retried: bool,
 }
 
 /// Why a call is made: who learns how it went.
@@ -47,6 +50,8 @@ pub(crate) struct Errand {
 pub(crate) enum Purpose {
     /// The agent's message, passed through (B-2).
     Pass(ExchangeId),
+    /// The agent's `notifications/initialized`, without which its session is not open (B-3.4).
+    Initialized(ExchangeId),
     /// The agent's `ping`, which is answered here when the relay is away (B-2.8).
     Ping(ExchangeId),
     /// The agent's `initialize` (B-3.1).
@@ -83,12 +88,34 @@ pub(crate) struct Call {
     pub(crate) reading: Option<Reading>,
 }
 
+impl Call {
+    /// How long the relay may take to begin the answer, or to go on with one that is read.
+    fn patience(&self, config: &Config) -> Duration {
+        match (&self.errand.purpose, &self.reading) {
+            (Purpose::Pass(_), None) => config.call_timeout,
+            _ => config.relay_timeout,
+        }
+    }
+}
+
 /// Nothing came back from the relay itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Down {
     pub(crate) sent: Sent,
+    pub(crate) loss: Loss,
     pub(crate) reason: String,
     pub(crate) retry_after: Option<Duration>,
+}
+
+/// How a call came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// Nobody took it: refused, answered by a gateway in the relay's place, or not tried at all.
+    Away,
+    /// The connection broke before the answer was complete.
+    Broken,
+    /// There was no answer in its time.
+    Silent,
 }
 
 /// How a call went whose answer was read to its end.
@@ -114,6 +141,7 @@ impl Errand {
             session: None,
             token_retried: false,
             session_retried: false,
+            connection_retried: false,
         }
     }
 
@@ -134,6 +162,7 @@ impl Errand {
             session: None,
             token_retried: false,
             session_retried: false,
+            connection_retried: false,
         }
     }
 
@@ -155,6 +184,7 @@ impl Purpose {
     pub(crate) fn exchange(&self) -> Option<ExchangeId> {
         match self {
             Self::Pass(exchange)
+            | Self::Initialized(exchange)
             | Self::Ping(exchange)
             | Self::Greet(exchange)
             | Self::Discover(exchange)
@@ -175,8 +205,31 @@ impl Purpose {
         self.exchange().is_some() && !matches!(self, Self::Listen(_))
     }
 
-    /// Whether the proxy itself depends on the answer, so that it does not wait for ever.
+    /// Whether the relay must begin to answer in time. It may keep the head of a stream until it has an event.
     fn is_timed(&self) -> bool {
-        !matches!(self, Self::Pass(_) | Self::Listen(_))
+        !matches!(self, Self::Listen(_))
+    }
+
+    /// Whether the agent waits for it, and gets an answer of ours while the relay is away.
+    fn is_of_the_agent(&self) -> bool {
+        self.is_forward() || *self == Self::Write
+    }
+
+    /// Whether it may reach the relay twice and do no more than once. A write is not among them: it has a
+    /// key, and the outbox (OUTBOX G3).
+    fn is_repeatable(&self) -> bool {
+        match self {
+            Self::Initialized(_)
+            | Self::Ping(_)
+            | Self::Greet(_)
+            | Self::Discover(_)
+            | Self::List(..)
+            | Self::Open(_)
+            | Self::Opened(_)
+            | Self::Fetch => true,
+            Self::Pass(_) | Self::Write | Self::Deliver(_) | Self::Listen(_) | Self::Probe | Self::Close => {
+                false
+            }
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::proxy::Proxy;
 impl Proxy {
     /// Nothing came back from the relay itself.
     pub(super) fn on_down(&mut self, purpose: Purpose, down: &Down) {
-        self.on_relay_failure(&down.reason);
+        self.on_relay_failure(&purpose, down);
         self.undelivered(purpose, down);
     }
 
@@ -18,6 +18,7 @@ impl Proxy {
     pub(crate) fn undelivered(&mut self, purpose: Purpose, down: &Down) {
         match purpose {
             Purpose::Pass(exchange) => self.respond_unreachable(exchange, down.sent, &down.reason),
+            Purpose::Initialized(exchange) => self.on_initialized_undelivered(exchange),
             Purpose::Ping(exchange) => self.respond_result(exchange, "{}"),
             Purpose::Greet(exchange) => self.greet_from_memory(exchange),
             Purpose::Discover(exchange) => self.discover_from_memory(exchange),
@@ -27,8 +28,7 @@ impl Proxy {
             Purpose::Open(session) | Purpose::Opened(session) => self.on_session_unreachable(&session, down),
             Purpose::Listen(stream) => self.on_upstream_broken(stream),
             Purpose::Fetch => self.on_fetch_failed(&down.reason),
-            Purpose::Probe => self.probe_later(),
-            Purpose::Close => {}
+            Purpose::Probe | Purpose::Close => {}
         }
     }
 
@@ -43,7 +43,12 @@ impl Proxy {
             Purpose::Open(session) => self.on_session_answered(&session, facts, &answered),
             Purpose::Listen(stream) => self.on_upstream_broken(stream),
             Purpose::Fetch => self.on_fetched(facts.status, &answered),
-            Purpose::Pass(_) | Purpose::Ping(_) | Purpose::Opened(_) | Purpose::Probe | Purpose::Close => {}
+            Purpose::Pass(_)
+            | Purpose::Initialized(_)
+            | Purpose::Ping(_)
+            | Purpose::Opened(_)
+            | Purpose::Probe
+            | Purpose::Close => {}
         }
     }
 
@@ -52,6 +57,7 @@ impl Proxy {
         match purpose {
             Purpose::Discover(exchange) if !self.is_relay_modern() => self.answer_not_modern(exchange),
             Purpose::Pass(exchange)
+            | Purpose::Initialized(exchange)
             | Purpose::Ping(exchange)
             | Purpose::Greet(exchange)
             | Purpose::Discover(exchange)

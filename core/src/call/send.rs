@@ -1,9 +1,10 @@
 //! Sending: the session's id, the time limit, and a second try where the first provably did nothing.
 
 use crate::action::{Action, RelayRequest};
-use crate::call::{Call, Errand, Purpose};
+use crate::call::{Call, Down, Errand, Loss, Purpose};
 use crate::headers::{Header, HeaderEdit, SESSION_ID};
 use crate::ids::CallId;
+use crate::input::Sent;
 use crate::proxy::Proxy;
 use crate::session::Route;
 use crate::status::Why;
@@ -11,7 +12,16 @@ use crate::write_ahead::Held;
 
 impl Proxy {
     /// Sends an errand, at once or as soon as its session is open (B-3.4).
+    ///
+    /// What the agent waits for is not sent while the breaker is open: it gets at once what it would get in
+    /// the end. What the proxy sends of itself goes out, each at its own pace, and is a probe too.
     pub(crate) fn send(&mut self, errand: Errand) {
+        if errand.purpose.is_of_the_agent()
+            && let Some(reason) = self.relay.breaker(self.now)
+        {
+            let down = Down { sent: Sent::No, loss: Loss::Away, reason, retry_after: None };
+            return self.undelivered(errand.purpose, &down);
+        }
         let route = match &errand.session {
             Some(session) => self.sessions.route(session),
             None => Route::AsItIs,
@@ -46,13 +56,14 @@ impl Proxy {
             query: errand.query.clone(),
             body: errand.body.clone(),
         };
-        if errand.purpose.is_timed() {
+        let purpose = errand.purpose.clone();
+        self.calls.insert(call, Call { errand, relay_session, reading: None });
+        if purpose.is_timed() {
             self.limit_time(call);
         }
-        if let Purpose::Listen(stream) = errand.purpose {
+        if let Purpose::Listen(stream) = purpose {
             self.on_upstream_called(stream, call);
         }
-        self.calls.insert(call, Call { errand, relay_session, reading: None });
         self.actions.push(Action::Call { call, request });
     }
 
@@ -65,7 +76,21 @@ impl Proxy {
 
     /// From here on the call may take so long.
     pub(crate) fn limit_time(&mut self, call: CallId) {
-        self.timers.set(Why::CallTimeout(call), self.now + self.config.relay_timeout);
+        let Some(known) = self.calls.get(&call) else { return };
+        self.timers.set(Why::CallTimeout(call), self.now + known.patience(&self.config));
+    }
+
+    /// The connection broke before an answer began, as one that idled may: once more on another, where that
+    /// does no harm.
+    pub(crate) fn send_again_on_new_connection(&mut self, call: &Call) -> bool {
+        let is_again = call.reading.is_none()
+            && call.errand.purpose.is_repeatable()
+            && !call.errand.connection_retried
+            && self.relay.breaker(self.now).is_none();
+        if is_again {
+            self.send(Errand { connection_retried: true, ..call.errand.clone() });
+        }
+        is_again
     }
 
     /// Removes a call that is over.

@@ -58,6 +58,14 @@ impl Proxy {
         self.fetch_known_menus();
     }
 
+    /// A list did not come from a relay that is there all the same: what it is now is not known before it is
+    /// fetched.
+    pub(super) fn fetch_what_was_missed(&mut self) {
+        if !self.relay.is_down() {
+            self.timers.set_at_latest(Why::Menu, self.now + FIRST_RETRY);
+        }
+    }
+
     /// There is another token: a menu that the relay refused the last one is fetched at once.
     pub(crate) fn hurry_fetch(&mut self) {
         if self.timers.is_set(Why::Menu) {

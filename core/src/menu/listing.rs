@@ -76,6 +76,7 @@ impl Proxy {
         self.show_in_order(&viewer, exchange);
         self.observe(Observation::MenuFromMemory);
         self.respond_result(exchange, &result);
+        self.fetch_what_was_missed();
     }
 
     /// Takes a page into the menu of an era, and stores the menu where it changed.

@@ -40,10 +40,21 @@ struct ToolRecord {
 
 impl Proxy {
     pub(super) fn store_menu(&mut self, era: Era) {
-        let key = RecordKey { kind: RecordKind::Menu, id: era.name().into() };
         let value = Bytes::from(record_of(self.menus.of(era)));
-        self.ahead.append(Change::Put(Record { key, value }));
+        self.ahead.append(Change::Put(Record { key: menu_key(era), value }));
     }
+
+    /// The relay does not speak this era any more: there is no such menu.
+    pub(crate) fn forget_menu(&mut self, era: Era) {
+        let known = core::mem::take(self.menus.of_mut(era));
+        if known != Menu::default() {
+            self.ahead.append(Change::Remove(menu_key(era)));
+        }
+    }
+}
+
+fn menu_key(era: Era) -> RecordKey {
+    RecordKey { kind: RecordKind::Menu, id: era.name().into() }
 }
 
 /// The text of a [`MenuRecord`]. Put together from texts: a definition is JSON as it stands.

@@ -9,6 +9,7 @@ use super::write::Write;
 use crate::call::{Answered, Errand, Facts, Purpose};
 use crate::config::Backoff;
 use crate::headers::HeaderEdit;
+use crate::ids::CallId;
 use crate::jsonrpc::{Id, Object, Response};
 use crate::observation::Observation;
 use crate::proxy::Proxy;
@@ -30,7 +31,13 @@ pub(crate) struct Courier {
     waits_since: Timestamp,
     /// The relay itself asked for that wait.
     is_asked_to_wait: bool,
+    /// How often, in a row, the relay did not know the session that it had just opened for the write.
+    lost_sessions: u32,
 }
+
+/// A relay that may have been started again in between is believed so often; then its 404 is what it says to
+/// the write.
+const MOST_LOST_SESSIONS: u32 = 3;
 
 /// A relay that refuses one write for now and answers everything else is not asked more often than this.
 const HURRY_AFTER: Duration = Duration::from_secs(1);
@@ -46,7 +53,15 @@ enum Verdict {
 impl Courier {
     pub(crate) fn new(backoff: Backoff) -> Self {
         let waits_since = Timestamp::default();
-        Self { backoff, carries: None, failures: 0, is_paused: false, waits_since, is_asked_to_wait: false }
+        Self {
+            backoff,
+            carries: None,
+            failures: 0,
+            is_paused: false,
+            waits_since,
+            is_asked_to_wait: false,
+            lost_sessions: 0,
+        }
     }
 
     /// Whether a write is before the relay; it may have been discarded meanwhile.
@@ -140,6 +155,20 @@ impl Proxy {
         }
     }
 
+    /// The session that was opened for the write is gone as well: it waits as for a relay that is away.
+    pub(crate) fn deliver_again_in_new_session(&mut self, call: CallId, place: Place) -> bool {
+        let lost = &mut self.outbox.courier.lost_sessions;
+        *lost += 1;
+        if *lost >= MOST_LOST_SESSIONS {
+            return false;
+        }
+        if let Some(session) = self.cancel(call).and_then(|known| known.errand.session) {
+            self.unopen_session(&session);
+        }
+        self.on_delivery_failed(place, "the relay forgot the session once more", None);
+        true
+    }
+
     fn on_delivered(&mut self, place: Place) {
         self.put_down();
         self.token_was_taken();
@@ -205,6 +234,7 @@ impl Proxy {
     /// The relay judged a write: it is there, and it takes the token.
     fn token_was_taken(&mut self) {
         self.outbox.courier.failures = 0;
+        self.outbox.courier.lost_sessions = 0;
         if core::mem::take(&mut self.outbox.courier.is_paused) {
             self.observe(Observation::OutboxResumed);
         }

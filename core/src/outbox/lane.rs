@@ -9,9 +9,10 @@ use bytes::Bytes;
 use super::entry::Asker;
 use super::write::Write;
 use crate::action::CallBody;
-use crate::call::{Answered, Down, Errand, Facts, Purpose, Words, with_id};
+use crate::call::{Answered, Down, Errand, Facts, Loss, Purpose, Words, with_id};
 use crate::headers::{Header, HeaderEdit};
 use crate::ids::{CallId, ExchangeId};
+use crate::input::Sent;
 use crate::jsonrpc::Id;
 use crate::proxy::Proxy;
 
@@ -224,5 +225,6 @@ fn under_id(body: &Bytes, id: &Id) -> Bytes {
 }
 
 fn behind_backlog() -> Down {
-    Down { sent: crate::input::Sent::No, reason: "older writes are still queued".into(), retry_after: None }
+    let reason = "older writes are still queued".into();
+    Down { sent: Sent::No, loss: Loss::Away, reason, retry_after: None }
 }

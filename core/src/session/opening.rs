@@ -55,6 +55,16 @@ impl Proxy {
         self.make_room_for_sessions(&id);
     }
 
+    /// The relay's side of a session is not as it should be: it is opened anew when it is needed.
+    pub(crate) fn unopen_session(&mut self, id: &str) {
+        if let Some(session) = self.sessions.known.get_mut(id)
+            && let State::Open(_) = session.state
+        {
+            session.state = State::Unopened;
+            self.store_session(id);
+        }
+    }
+
     /// Sends an errand as soon as its session is open; opens it, unless somebody already does.
     pub(crate) fn open_session_for(&mut self, errand: Errand) {
         let Some(id) = errand.session.clone() else { return };

@@ -201,10 +201,11 @@ fn limits(settings: &Settings) -> String {
 fn times(settings: &Settings) -> String {
     let (http, core) = (&settings.http, &settings.core);
     format!(
-        "request head {}, body {}; relay {}; keepalive {}; grace {}",
+        "request head {}, body {}; relay {}, calls {}; keepalive {}; grace {}",
         show(&http.head_timeout),
         show(&http.body_timeout),
         show(&core.relay_timeout),
+        show(&core.call_timeout),
         show(&core.keepalive),
         show(&settings.grace)
     )

@@ -30,6 +30,7 @@ pub(super) struct File {
     pub(super) outbox_max_entries: Option<Text>,
     pub(super) outbox_max_bytes: Option<Text>,
     pub(super) relay_timeout: Option<Text>,
+    pub(super) call_timeout: Option<Text>,
     pub(super) keepalive: Option<Text>,
     pub(super) grace: Option<Text>,
     pub(super) allow_host: Option<Vec<String>>,

@@ -64,6 +64,9 @@ pub struct ServeArgs {
     /// How long the relay may take to answer what the proxy itself depends on [default: 10s]
     #[arg(long, value_name = "TIME", help_heading = "Limits")]
     pub relay_timeout: Option<String>,
+    /// How long the relay may take to begin an answer to what passes through, such as a tool's [default: 1h]
+    #[arg(long, value_name = "TIME", help_heading = "Limits")]
+    pub call_timeout: Option<String>,
     /// How often an open event stream gets a sign of life [default: 25s]
     #[arg(long, value_name = "TIME", help_heading = "Limits")]
     pub keepalive: Option<String>,

@@ -10,6 +10,8 @@ use crate::settings::HttpLimits;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const TIMES: RangeInclusive<Duration> = Duration::from_millis(1)..=HOUR;
+/// A tool may take a day.
+const CALLS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(24 * 3600);
 const COUNTS: RangeInclusive<usize> = 1..=65_536;
 const BODY_BYTES: RangeInclusive<usize> = 1..=1 << 30;
 /// The HTTP library does not go below 8 KiB.
@@ -42,11 +44,13 @@ pub(super) fn grace(layers: &Layers<'_>) -> Result<Duration, ConfigError> {
 /// The bounds and times of the machine.
 pub(super) fn machine(layers: &Layers<'_>, core: &mut relay_mcp_core::Config) -> Result<(), ConfigError> {
     let relay_timeout = given!(layers.text, "relay-timeout", relay_timeout)?;
+    let call_timeout = given!(layers.text, "call-timeout", call_timeout)?;
     let keepalive = given!(layers.text, "keepalive", keepalive)?;
     let streams = given!(layers.text, "max-streams", max_streams)?;
     let entries = given!(layers.text, "outbox-max-entries", outbox_max_entries)?;
     let bytes = given!(layers.text, "outbox-max-bytes", outbox_max_bytes)?;
     core.relay_timeout = time(relay_timeout, core.relay_timeout, TIMES)?;
+    core.call_timeout = time(call_timeout, core.call_timeout, CALLS)?;
     core.keepalive = time(keepalive, core.keepalive, TIMES)?;
     core.limits.streams = count(streams, core.limits.streams, COUNTS)?;
     core.limits.outbox_entries = count(entries, core.limits.outbox_entries, OUTBOX_ENTRIES)?;

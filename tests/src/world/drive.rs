@@ -66,10 +66,18 @@ impl Host {
         self.store_what_is_remembered();
     }
 
-    /// The one call was sent, and nothing came back.
+    /// The one call was sent, and nothing came back; of the second try and the ping after it neither.
     pub fn relay_is_lost(&mut self) {
-        let call = self.call();
-        self.fail(call, Sent::Unknown, "connection reset");
+        let mut lost = Some(self.call());
+        while let Some(call) = lost {
+            self.fail(call, Sent::Unknown, "connection reset");
+            lost = self.unanswered().into_iter().find(|call| self.says(*call) != "tools/call");
+        }
+    }
+
+    /// The JSON-RPC method of a call.
+    pub fn says(&self, call: CallId) -> String {
+        self.calls[&call].request.rpc_method()
     }
 
     /// Hellos, menus and sessions become durable at once, so that a story of something else need not say so;

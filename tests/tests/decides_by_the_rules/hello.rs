@@ -174,3 +174,16 @@ fn b_3_5_a_relay_that_became_legacy_is_not_spoken_for_as_modern() {
     host.relay_is_away();
     assert_not_modern(&host, exchange, "and then away");
 }
+
+#[test]
+fn b_3_5_a_relay_that_became_legacy_stays_so_over_a_restart_whatever_was_listed_before() {
+    let mut host = knows_a_modern_relay();
+    host.request(modern(2, "tools/list", &json!({})));
+    host.relay_results(&json!({ "tools": [{ "name": "a" }] }));
+    discover(&mut host);
+    host.relay_says(404, &json!({}));
+    host.crash(9);
+    let exchange = discover(&mut host);
+    host.relay_is_away();
+    assert_not_modern(&host, exchange, "away after a restart");
+}

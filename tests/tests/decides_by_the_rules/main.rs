@@ -4,6 +4,7 @@
 mod accepting;
 mod delivering;
 mod enduring;
+mod health;
 mod hello;
 mod leaving;
 mod menu;

@@ -84,6 +84,52 @@ fn b_6_1_a_session_that_is_lost_again_at_once_is_the_relays_404() {
 }
 
 #[test]
+fn b_5_8_a_session_that_is_lost_again_and_again_is_no_verdict_on_a_write_at_first() {
+    let mut host = Host::new(Config::default());
+    let session = host.greeted(Some("s0"));
+    host.request(in_session(keyed_write(1, "k", "a"), Some(&session)));
+    host.relay_is_away();
+    host.store_all();
+    for attempt in 1..4 {
+        pass_to_delivery(&mut host);
+        // After the first attempt the session is opened before the write is sent.
+        if attempt > 1 {
+            opens(&mut host, "anew");
+        }
+        host.relay_says(404, &json!({}));
+        opens(&mut host, "again");
+        host.relay_says(404, &json!({}));
+        let states: Vec<_> = host.writes().into_iter().map(|(_, state)| state).collect();
+        assert_eq!(states, [if attempt < 3 { WriteState::Queued } else { WriteState::Dead }], "{attempt}");
+    }
+}
+
+/// Until something else is sent than a ping, which is answered.
+fn pass_to_delivery(host: &mut Host) {
+    while host.unanswered().is_empty() {
+        host.pass_to_wakeup();
+        let ping = host.unanswered().into_iter().find(|call| host.says(*call) == "ping");
+        if let Some(ping) = ping {
+            host.answer_call(ping, 200, &[], "{}");
+        }
+    }
+}
+
+#[test]
+fn b_3_4_a_relay_that_never_heard_initialized_greets_once_more() {
+    let mut host = Host::new(Config::default());
+    let session = host.greeted(Some("s1"));
+    let told = host.request(in_session(notification("notifications/initialized"), Some(&session)));
+    host.relay_is_away();
+    assert_eq!(host.answer(told).status, 202);
+    let call = host.request(in_session(legacy(2, "resources/list", &json!({})), Some(&session)));
+    opens(&mut host, "s2");
+    assert_eq!(in_relay_session(&host.sent()), Some("s2"));
+    host.relay_says(200, &json!({}));
+    assert_eq!(host.answer(call).status, 200);
+}
+
+#[test]
 fn b_6_1_the_mapping_holds_across_a_restart() {
     let mut host = Host::new(Config::default());
     let session = host.greeted(Some("s1"));

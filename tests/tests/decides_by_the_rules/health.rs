@@ -1,0 +1,166 @@
+//! OUTBOX G6: what is tried while the relay is away, and what tells that it is.
+
+use relay_mcp_core::{CallId, Config, Observation, RelayState, Sent};
+use relay_mcp_tests::world::Host;
+use relay_mcp_tests::world::messages::{get, in_session, legacy, tool, write};
+use serde_json::json;
+
+/// Longer than the relay may take to begin the answer to a list.
+const TOO_LONG: u64 = 10_001;
+
+fn read(host: &mut Host, id: u64) -> relay_mcp_core::ExchangeId {
+    host.request(legacy(id, "tools/call", &tool("relay_read", &json!({}))))
+}
+
+fn list(host: &mut Host, id: u64) -> relay_mcp_core::ExchangeId {
+    host.request(legacy(id, "tools/list", &json!({})))
+}
+
+/// A relay that takes calls and answers none.
+fn silent() -> Host {
+    let mut host = Host::new(Config::default());
+    host.listed(None, &json!([{ "name": "a" }]));
+    list(&mut host, 1);
+    host.pass(TOO_LONG);
+    host.store_all();
+    assert!(host.says(host.call()) == "ping" && !went_down(&host), "it is asked first");
+    host.pass(1_000);
+    host
+}
+
+fn went_down(host: &Host) -> bool {
+    host.observed.iter().any(|seen| matches!(seen, Observation::RelayDown { .. }))
+}
+
+fn state(host: &mut Host) -> RelayState {
+    host.status().relay.state
+}
+
+fn break_off(host: &mut Host, call: CallId) {
+    host.fail(call, Sent::Unknown, "connection reset");
+}
+
+#[test]
+fn g6_a_relay_that_refuses_is_tried_each_time() {
+    let mut host = Host::new(Config::default());
+    for id in 1..4 {
+        let exchange = read(&mut host, id);
+        let call = host.unanswered().into_iter().find(|call| host.says(*call) == "tools/call").unwrap();
+        host.fail(call, Sent::No, "connection refused");
+        assert_eq!(host.json(exchange)["error"]["data"]["delivered"], "no");
+    }
+}
+
+#[test]
+fn g6_nobody_waits_for_a_relay_that_is_silent() {
+    let mut host = silent();
+    let before = host.unanswered();
+    assert_eq!(state(&mut host), RelayState::Down);
+    let exchange = read(&mut host, 2);
+    let error = host.json(exchange)["error"].clone();
+    assert_eq!((&error["code"], &error["data"]["delivered"]), (&json!(-32002), &json!("no")));
+    assert_eq!(error["message"], "relay unreachable: it has been silent for 11001 ms");
+    let ping = host.request(legacy(3, "ping", &json!({})));
+    assert_eq!(host.json(ping)["result"], json!({}));
+    let shown = list(&mut host, 4);
+    assert_eq!(host.json(shown)["result"]["tools"][0]["name"], "a");
+    assert_eq!(host.unanswered(), before, "none of it was sent");
+    let queued = host.request(write(5, "x"));
+    host.store_all();
+    assert!(host.is_queued(queued));
+}
+
+#[test]
+fn g6_the_first_answer_closes_the_breaker_and_a_lost_ping_holds_up_no_other() {
+    let mut host = silent();
+    let pings = |host: &Host| {
+        let calls = host.unanswered().into_iter();
+        calls.filter(|call| host.says(*call) == "ping").collect::<Vec<_>>()
+    };
+    let before = pings(&host).len();
+    host.pass(3_000);
+    let pings = pings(&host);
+    assert!(pings.len() >= before + 2, "{pings:?}");
+    host.answer_call(pings[pings.len() - 1], 400, &[], "");
+    assert_eq!(state(&mut host), RelayState::Up);
+    read(&mut host, 2);
+    assert!(host.unanswered().iter().any(|call| host.says(*call) == "tools/call"), "it is sent");
+}
+
+#[test]
+fn g6_a_slow_call_is_no_outage_where_a_ping_is_answered() {
+    let mut host = Host::new(Config::default());
+    host.listed(None, &json!([{ "name": "a" }]));
+    let stream = host.request(get(None));
+    let slow = list(&mut host, 2);
+    host.pass(TOO_LONG);
+    host.store_all();
+    assert_eq!(host.json(slow)["result"]["tools"][0]["name"], "a", "the last one known");
+    assert_eq!(host.sent().rpc_method(), "ping");
+    host.relay_says(200, &json!({}));
+    assert!(!went_down(&host));
+    host.pass(1_000);
+    host.relay_results(&json!({ "tools": [{ "name": "b" }] }));
+    let told = host.exchanges[&stream].text();
+    assert!(told.contains("notifications/tools/list_changed"), "what was missed is news: {told}");
+}
+
+#[test]
+fn g6_a_relay_that_is_away_and_then_silent_is_not_waited_for_either() {
+    let mut host = Host::new(Config::default());
+    read(&mut host, 1);
+    host.relay_is_away();
+    assert!(went_down(&host));
+    list(&mut host, 2);
+    host.pass(TOO_LONG + 1_000);
+    let exchange = read(&mut host, 3);
+    assert!(!host.is_waiting(exchange));
+}
+
+#[test]
+fn a_connection_that_breaks_is_no_outage() {
+    let mut host = Host::new(Config::default());
+    let session = host.greeted(Some("s1"));
+    let in_session = |request| in_session(request, Some(&session));
+    for request in [legacy(1, "tools/list", &json!({})), legacy(2, "ping", &json!({}))] {
+        let exchange = host.request(in_session(request.clone()));
+        let broken = host.call();
+        break_off(&mut host, broken);
+        assert_eq!(host.sent().body, request.body, "once more, as it was");
+        host.relay_results(&json!({ "tools": [] }));
+        host.store_all();
+        assert!(host.answer(exchange).text().contains("result"));
+    }
+    assert!(!went_down(&host));
+}
+
+#[test]
+fn g3_a_call_that_may_have_been_done_is_not_repeated_and_a_ping_tells_whether_the_relay_is_away() {
+    for is_there in [true, false] {
+        let mut host = Host::new(Config::default());
+        let exchange = read(&mut host, 1);
+        let broken = host.call();
+        break_off(&mut host, broken);
+        assert_eq!(host.json(exchange)["error"]["data"]["delivered"], "unknown");
+        assert_eq!(host.sent().rpc_method(), "ping");
+        assert!(!went_down(&host), "nobody knows yet");
+        match is_there {
+            true => host.relay_says(404, &json!({})),
+            false => host.relay_is_lost(),
+        }
+        assert_eq!(went_down(&host), !is_there);
+    }
+}
+
+#[test]
+fn a_long_call_is_not_cut_and_not_waited_for_for_ever() {
+    let config = Config::default();
+    let most = u64::try_from(config.call_timeout.as_millis()).unwrap();
+    let mut host = Host::new(config);
+    let exchange = read(&mut host, 1);
+    host.pass(most - 1);
+    assert!(host.is_waiting(exchange));
+    host.pass(1);
+    assert_eq!(host.json(exchange)["error"]["data"]["delivered"], "unknown");
+    assert!(host.calls.values().all(|call| call.request.rpc_method() == "ping"), "it is cancelled");
+}
