@@ -64,7 +64,7 @@ impl Proxy {
         }
         self.probe_later();
         // Any server answers it in some way, and that it does is all we want to know.
-        let errand = Errand::own_request(Purpose::Probe, self.own_ids.next(), "ping", "{}");
+        let errand = Errand::own_request(Purpose::Probe, "ping", "{}");
         self.send(errand);
     }
 

@@ -74,7 +74,7 @@ impl Proxy {
         };
         let id = match &known.errand.purpose {
             Purpose::Write => self.lane.flight_id(),
-            _ => exchange.map_or(known.errand.own_id.clone(), |exchange| self.id_of(exchange)),
+            _ => exchange.map_or(known.own_id.clone(), |exchange| self.id_of(exchange)),
         };
         if id.is_some_and(|id| answers(event, &id)) {
             return self.on_response_event(call, event);

@@ -6,7 +6,6 @@ mod outcome;
 mod reading;
 mod send;
 
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -33,8 +32,9 @@ pub(crate) struct Errand {
     pub(crate) edits: Vec<HeaderEdit>,
     pub(crate) query: Option<String>,
     pub(crate) body: CallBody,
-    /// The id of a request of the proxy's own.
-    pub(crate) own_id: Option<Id>,
+    /// What the body asks, where it is a request of the proxy's own: method, and params as a JSON text. Each
+    /// time that it is sent it bears another id.
+    pub(crate) own_request: Option<(&'static str, String)>,
     /// The session that it belongs to, by the id that the agent holds.
     pub(crate) session: Option<String>,
     /// It was sent again with another token; once is enough (B-2.7).
@@ -84,6 +84,8 @@ pub(crate) struct Call {
     pub(crate) errand: Errand,
     /// The relay's session id that it was sent with.
     pub(crate) relay_session: Option<String>,
+    /// The id of a request of the proxy's own.
+    pub(crate) own_id: Option<Id>,
     /// The answer, where the machine reads it.
     pub(crate) reading: Option<Reading>,
 }
@@ -137,7 +139,7 @@ impl Errand {
             edits: Vec::new(),
             query,
             body: CallBody::OfExchange(exchange),
-            own_id: None,
+            own_request: None,
             session: None,
             token_retried: false,
             session_retried: false,
@@ -158,7 +160,7 @@ impl Errand {
             edits: Vec::new(),
             query: None,
             body: CallBody::Bytes(body.into()),
-            own_id: None,
+            own_request: None,
             session: None,
             token_retried: false,
             session_retried: false,
@@ -167,9 +169,8 @@ impl Errand {
     }
 
     /// A request of the proxy's own; `params` is a JSON text.
-    pub(crate) fn own_request(purpose: Purpose, id: Id, method: &str, params: &str) -> Self {
-        let body = format!(r#"{{"jsonrpc":"2.0","id":{},"method":"{method}","params":{params}}}"#, id.text());
-        Self { own_id: Some(id), ..Self::own(purpose, body) }
+    pub(crate) fn own_request(purpose: Purpose, method: &'static str, params: impl Into<String>) -> Self {
+        Self { own_request: Some((method, params.into())), ..Self::own(purpose, "") }
     }
 
     /// The same in this session.

@@ -104,8 +104,7 @@ impl Proxy {
     fn fetch_page(&mut self) {
         let Some(era) = self.menus.fetch.eras.first().copied() else { return self.end_fetch() };
         let cursor = self.menus.fetch.cursor.as_deref();
-        let id = self.own_ids.next();
-        let list = |meta| Errand::own_request(Purpose::Fetch, id, "tools/list", &list_params(meta, cursor));
+        let list = |meta| Errand::own_request(Purpose::Fetch, "tools/list", list_params(meta, cursor));
         let errand = match &self.menus.of(era).lister {
             Some(Lister::Modern(meta, headers)) => {
                 let mut errand = list(Some(meta.as_str()));

@@ -10,7 +10,7 @@ use crate::call::{Answered, Errand, Facts, Purpose};
 use crate::config::Backoff;
 use crate::headers::HeaderEdit;
 use crate::ids::CallId;
-use crate::jsonrpc::{Id, Object, Response};
+use crate::jsonrpc::{Object, Response};
 use crate::observation::Observation;
 use crate::proxy::Proxy;
 use crate::random::Random;
@@ -102,7 +102,7 @@ impl Proxy {
         let Some(place) = self.outbox.head() else { return };
         let Some(entry) = self.outbox.entries.get_mut(&place) else { return };
         entry.attempts += 1;
-        let errand = errand_of(place, self.own_ids.next(), &entry.write);
+        let errand = errand_of(place, &entry.write);
         self.outbox.courier.carries = Some(place);
         self.send(errand);
     }
@@ -245,8 +245,8 @@ impl Proxy {
     }
 }
 
-fn errand_of(place: Place, id: Id, write: &Write) -> Errand {
-    let mut errand = Errand::own_request(Purpose::Deliver(place), id, "tools/call", &write.params);
+fn errand_of(place: Place, write: &Write) -> Errand {
+    let mut errand = Errand::own_request(Purpose::Deliver(place), "tools/call", write.params.clone());
     errand.edits = write.headers.iter().cloned().map(HeaderEdit::Set).collect();
     errand.query = write.query.clone();
     errand.in_session(write.session.clone())

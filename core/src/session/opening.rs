@@ -74,8 +74,7 @@ impl Proxy {
             return;
         }
         session.state = State::Opening(None);
-        let errand =
-            Errand::own_request(Purpose::Open(id), self.own_ids.next(), "initialize", &session.params);
+        let errand = Errand::own_request(Purpose::Open(id), "initialize", session.params.clone());
         self.send(errand);
     }
 
