@@ -57,7 +57,7 @@ client!(rmcp_initializing, "2025-11-25", async |proxy| RmcpAgent::legacy(proxy).
 client!(rmcp_probing, "2026-07-28", async |proxy| RmcpAgent::auto(proxy).await);
 
 async fn proxy_of(relay: &RmcpRelay) -> Proxy {
-    Proxy::to_url(&relay.origin()).relay_timeout("5s").start().await
+    Proxy::to_url(&relay.origin()).relay_timeout("15s").start().await
 }
 
 async fn lives_with<A: Agent>(eras: Eras, version: &str, connect: impl AsyncFn(&Proxy) -> A) {

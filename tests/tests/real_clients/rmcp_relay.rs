@@ -1,7 +1,7 @@
 //! An rmcp server as the relay, with sessions that a restart forgets.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -37,13 +37,18 @@ pub(crate) enum Eras {
 pub(crate) struct RmcpRelay {
     port: u16,
     eras: Eras,
-    applied: Applied,
+    writes: Arc<Mutex<Writes>>,
     breaks_its_schema: Arc<AtomicBool>,
     serving: Mutex<Option<AbortHandle>>,
 }
 
-/// Key → text, and the order.
-type Applied = Arc<Mutex<(BTreeMap<String, String>, Vec<String>)>>;
+/// The writes that came, each key applied once.
+#[derive(Debug, Default)]
+struct Writes {
+    keys: BTreeSet<String>,
+    applied: Vec<String>,
+    repeated: Vec<String>,
+}
 
 impl RmcpRelay {
     pub(crate) async fn start(eras: Eras) -> Self {
@@ -52,7 +57,7 @@ impl RmcpRelay {
         let relay = Self {
             port,
             eras,
-            applied: Applied::default(),
+            writes: Arc::default(),
             breaks_its_schema: Arc::default(),
             serving: Mutex::default(),
         };
@@ -66,7 +71,12 @@ impl RmcpRelay {
 
     /// The texts that were applied, each key once.
     pub(crate) fn applied(&self) -> Vec<String> {
-        self.applied.lock().unwrap().1.clone()
+        self.writes.lock().unwrap().applied.clone()
+    }
+
+    /// The texts that came once more under their keys.
+    pub(crate) fn repeated(&self) -> Vec<String> {
+        self.writes.lock().unwrap().repeated.clone()
     }
 
     /// Whether `relay_reply` applies nothing, and answers with what its `outputSchema` forbids.
@@ -93,7 +103,7 @@ impl RmcpRelay {
     fn serve(&self, listener: TcpListener) {
         let handler = Handler {
             eras: self.eras,
-            applied: self.applied.clone(),
+            writes: self.writes.clone(),
             breaks_its_schema: self.breaks_its_schema.clone(),
         };
         let service: StreamableHttpService<Handler, LocalSessionManager> = StreamableHttpService::new(
@@ -125,7 +135,7 @@ async fn accept_all(listener: TcpListener, service: StreamableHttpService<Handle
 #[derive(Clone)]
 struct Handler {
     eras: Eras,
-    applied: Applied,
+    writes: Arc<Mutex<Writes>>,
     breaks_its_schema: Arc<AtomicBool>,
 }
 
@@ -179,9 +189,11 @@ impl Handler {
     fn apply(&self, arguments: &JsonObject) {
         let string = |name: &str| arguments.get(name).and_then(|value| value.as_str()).map(str::to_owned);
         let (key, text) = (string("idempotencyKey").expect("a key"), string("text").unwrap_or_default());
-        let mut applied = self.applied.lock().unwrap();
-        if applied.0.insert(key, text.clone()).is_none() {
-            applied.1.push(text);
+        let mut writes = self.writes.lock().unwrap();
+        if writes.keys.insert(key) {
+            writes.applied.push(text);
+        } else {
+            writes.repeated.push(text);
         }
     }
 }

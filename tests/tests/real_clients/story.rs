@@ -32,6 +32,7 @@ pub(crate) async fn lives_through_everything(relay: &RmcpRelay, proxy: &Proxy, m
     reads_with_progress(&mut agent).await;
     assert_eq!(writes(&mut agent, "after").await.content["by"], "rmcp");
     assert_eq!(relay.applied(), ["before", "meanwhile", "after"]);
+    assert_eq!(relay.repeated(), [""; 0], "no answer was lost on the way");
     assert_eq!(proxy.status().await["outbox"]["deadLetters"], 0);
     proxy.control().isolated_worktree(true).await;
     assert_eq!(agent.told(3).await, 3, "told of each change, and of nothing else");
