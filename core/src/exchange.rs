@@ -64,7 +64,7 @@ impl Proxy {
         match &parsed.message {
             Message::Request { method, .. } => match method.as_ref() {
                 "initialize" => self.greet(exchange, parsed),
-                "server/discover" => self.discover(exchange),
+                "server/discover" => self.discover(exchange, params.as_ref()),
                 "tools/list" => self.list(exchange, params.as_ref()),
                 "tools/call" => self.call_tool(exchange, parsed, params.as_ref()),
                 "ping" => self.ping(exchange),

@@ -10,7 +10,7 @@ use crate::call::{Answered, Errand, Facts, Purpose};
 use crate::headers::{Header, HeaderEdit, SESSION_ID};
 use crate::ids::{CallId, ExchangeId};
 use crate::jsonrpc::{self, Object, Parsed, Response, code, quoted, set_member};
-use crate::mcp::{Era, LATEST_LEGACY, MODERN};
+use crate::mcp::{Era, LATEST_LEGACY, META_CLIENT_CAPABILITIES, META_VERSION, MODERN};
 use crate::observation::Observation;
 use crate::proxy::Proxy;
 use crate::record::{Change, Record, RecordKey, RecordKind};
@@ -32,6 +32,25 @@ const MINIMAL_MODERN: &str = concat!(
 /// The errors by which a server shows that it is modern: HeaderMismatch, MissingRequiredClientCapability,
 /// UnsupportedProtocolVersion (MCP 2026-07-28, Streamable HTTP, Backward Compatibility).
 const MODERN_ERRORS: [i64; 3] = [-32020, -32021, -32022];
+
+/// Whether a `server/discover` is one that a client asks the era with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Probe {
+    WellFormed,
+    /// Without what the modern era requires in `_meta`. A rejection says nothing of the relay's era then, and
+    /// nobody falls back from it: it is passed on (B-3.3).
+    Malformed,
+}
+
+impl Probe {
+    fn of_params(params: Option<&Object<'_>>) -> Self {
+        let meta = params.and_then(|params| params.object("_meta"));
+        let is_whole = meta.is_some_and(|meta| {
+            meta.string(META_VERSION).is_some() && meta.object(META_CLIENT_CAPABILITIES).is_some()
+        });
+        if is_whole { Self::WellFormed } else { Self::Malformed }
+    }
+}
 
 /// The relay's last hello of each era: results, as it sent them.
 #[derive(Clone, Debug, Default)]
@@ -108,13 +127,14 @@ impl Proxy {
     }
 
     /// Forwards `server/discover`.
-    pub(crate) fn discover(&mut self, exchange: ExchangeId) {
-        self.forward(exchange, Purpose::Discover(exchange));
+    pub(crate) fn discover(&mut self, exchange: ExchangeId, params: Option<&Object<'_>>) {
+        self.forward(exchange, Purpose::Discover(exchange, Probe::of_params(params)));
     }
 
     pub(crate) fn on_discovered(
         &mut self,
         exchange: ExchangeId,
+        probe: Probe,
         call: CallId,
         facts: Facts,
         answered: Answered,
@@ -137,7 +157,10 @@ impl Proxy {
         if error == Some(-32601) || matches!(facts.status, 404 | 405) {
             self.forget_modern();
         }
-        self.answer_not_modern(exchange);
+        match probe {
+            Probe::Malformed if error.is_some() => self.respond_as(exchange, call, facts, body.clone()),
+            Probe::Malformed | Probe::WellFormed => self.answer_not_modern(exchange),
+        }
     }
 
     /// `server/discover` while the relay is away: only a relay that is known to be modern is spoken for.

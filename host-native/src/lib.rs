@@ -38,6 +38,7 @@ pub mod demo;
 pub mod driver;
 pub mod handle;
 pub mod headers;
+mod open_files;
 pub mod relay_client;
 pub mod run;
 pub mod secret;

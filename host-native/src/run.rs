@@ -13,6 +13,7 @@ use crate::commands::{self, CommandError, Offline, Target, outbox};
 use crate::config::{Environment, ServeArgs, resolve};
 use crate::control::ClientError;
 use crate::demo;
+use crate::open_files;
 use crate::sidecar::{Engine, Sidecar, StartError};
 use crate::telemetry::logs;
 
@@ -95,6 +96,7 @@ async fn serve<M: Machine + Send + 'static>(
         return Err(Failure { sentence: sentence.into(), exit_code: 2 });
     }
     logs::init(resolved.log.format, &resolved.log.level.to_string()).map_err(|e| Failure::new(&e, 2))?;
+    open_files::allow_all();
     // Before anybody can know that the proxy is there, so that no signal finds it unprepared.
     let signals = Signals::catch().map_err(|e| Failure::new(&e, 1))?;
     let sidecar = Sidecar::start(resolved.settings, engine).await?;

@@ -1,5 +1,5 @@
-//! One HTTP/1.1 request on one connection of its own: no pool, so that a test knows what is on the wire,
-//! and dropping the exchange is going away.
+//! HTTP/1.1 as tests speak it: mostly one request on one connection of its own, so that a test knows what is
+//! on the wire, and dropping the exchange is going away.
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
@@ -20,6 +20,26 @@ impl Drop for Connection {
     }
 }
 
+/// What sends requests on a connection, one after the other.
+pub type Sender = hyper::client::conn::http1::SendRequest<Full<Bytes>>;
+
+/// Makes a connection ready for requests.
+///
+/// # Errors
+/// What went wrong, as a sentence.
+pub async fn begin<I>(io: I) -> Result<(Sender, Connection), String>
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = hyper::client::conn::http1::Builder::new()
+        .preserve_header_case(true)
+        .handshake(TokioIo::new(io))
+        .await
+        .map_err(|error| format!("handshake: {error}"))?;
+    let connection = Connection(tokio::spawn(async move { drop(connection.await) }).abort_handle());
+    Ok((sender, connection))
+}
+
 /// Sends a request; the answer's body has not been read yet.
 ///
 /// # Errors
@@ -28,12 +48,7 @@ pub async fn open<I>(io: I, request: Request<Full<Bytes>>) -> Result<(Response<I
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
-        .preserve_header_case(true)
-        .handshake(TokioIo::new(io))
-        .await
-        .map_err(|error| format!("handshake: {error}"))?;
-    let connection = Connection(tokio::spawn(async move { drop(connection.await) }).abort_handle());
+    let (mut sender, connection) = begin(io).await?;
     let response = sender.send_request(request).await.map_err(|error| format!("request: {error:?}"))?;
     Ok((response, connection))
 }

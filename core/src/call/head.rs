@@ -59,7 +59,7 @@ impl Proxy {
             return false;
         };
         let is_retried = match known.errand.purpose {
-            Purpose::Listen(stream) => self.is_upstream_retried(stream),
+            Purpose::Listen(stream) => !self.may_lose_upstream_session(stream),
             Purpose::Deliver(place) if known.errand.session_retried => {
                 return self.deliver_again_in_new_session(call, place);
             }
@@ -73,8 +73,7 @@ impl Proxy {
         }
         let Some(mut known) = self.cancel(call) else { return false };
         if let Purpose::Listen(stream) = known.errand.purpose {
-            self.forget_events(stream);
-            self.open_upstream(stream);
+            self.on_upstream_session_lost(stream);
             return true;
         }
         known.errand.session_retried = true;
@@ -118,7 +117,7 @@ impl Proxy {
             Purpose::Greet(exchange) | Purpose::List(exchange, _) if !is_success => Some(*exchange),
             Purpose::Greet(_)
             | Purpose::List(..)
-            | Purpose::Discover(_)
+            | Purpose::Discover(..)
             | Purpose::Write
             | Purpose::Deliver(_)
             | Purpose::Open(_)

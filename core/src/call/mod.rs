@@ -15,6 +15,7 @@ use bytes::Bytes;
 use crate::action::{CallBody, CallHeaders};
 use crate::config::Config;
 use crate::headers::{Header, HeaderEdit};
+use crate::hello::Probe;
 use crate::ids::ExchangeId;
 use crate::input::{Method, Sent};
 use crate::jsonrpc::Id;
@@ -57,7 +58,7 @@ pub(crate) enum Purpose {
     /// The agent's `initialize` (B-3.1).
     Greet(ExchangeId),
     /// The agent's `server/discover` (B-3.5).
-    Discover(ExchangeId),
+    Discover(ExchangeId, Probe),
     /// The agent's `tools/list`, with its cursor (B-4.1).
     List(ExchangeId, Option<String>),
     /// The live write of the lane (B-5.5).
@@ -188,7 +189,7 @@ impl Purpose {
             | Self::Initialized(exchange)
             | Self::Ping(exchange)
             | Self::Greet(exchange)
-            | Self::Discover(exchange)
+            | Self::Discover(exchange, _)
             | Self::List(exchange, _)
             | Self::Listen(exchange) => Some(*exchange),
             Self::Write
@@ -223,7 +224,7 @@ impl Purpose {
             Self::Initialized(_)
             | Self::Ping(_)
             | Self::Greet(_)
-            | Self::Discover(_)
+            | Self::Discover(..)
             | Self::List(..)
             | Self::Open(_)
             | Self::Opened(_)

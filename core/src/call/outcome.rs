@@ -21,7 +21,7 @@ impl Proxy {
             Purpose::Initialized(exchange) => self.on_initialized_undelivered(exchange),
             Purpose::Ping(exchange) => self.respond_result(exchange, "{}"),
             Purpose::Greet(exchange) => self.greet_from_memory(exchange),
-            Purpose::Discover(exchange) => self.discover_from_memory(exchange),
+            Purpose::Discover(exchange, _) => self.discover_from_memory(exchange),
             Purpose::List(exchange, cursor) => self.list_from_memory(exchange, cursor.as_deref(), down),
             Purpose::Write => self.on_write_undelivered(down),
             Purpose::Deliver(place) => self.on_delivery_failed(place, &down.reason, down.retry_after),
@@ -36,7 +36,7 @@ impl Proxy {
     pub(super) fn on_answered(&mut self, call: CallId, purpose: Purpose, facts: Facts, answered: Answered) {
         match purpose {
             Purpose::Greet(exchange) => self.on_greeted(exchange, call, facts, answered),
-            Purpose::Discover(exchange) => self.on_discovered(exchange, call, facts, answered),
+            Purpose::Discover(exchange, probe) => self.on_discovered(exchange, probe, call, facts, answered),
             Purpose::List(exchange, cursor) => self.on_listed(exchange, call, cursor, facts, answered),
             Purpose::Write => self.on_write_answered(call, facts, answered),
             Purpose::Deliver(place) => self.on_delivery_answered(place, &facts, &answered),
@@ -55,12 +55,12 @@ impl Proxy {
     /// Whoever waits for a call with this purpose learns that the token was refused.
     pub(crate) fn refused(&mut self, purpose: Purpose, words: &Words) {
         match purpose {
-            Purpose::Discover(exchange) if !self.is_relay_modern() => self.answer_not_modern(exchange),
+            Purpose::Discover(exchange, _) if !self.is_relay_modern() => self.answer_not_modern(exchange),
             Purpose::Pass(exchange)
             | Purpose::Initialized(exchange)
             | Purpose::Ping(exchange)
             | Purpose::Greet(exchange)
-            | Purpose::Discover(exchange)
+            | Purpose::Discover(exchange, _)
             | Purpose::List(exchange, _) => {
                 self.sessions.forget_expected(exchange);
                 self.respond_error(exchange, words.code, &words.message, words.data.as_deref());

@@ -9,6 +9,9 @@ pub const LATEST_LEGACY: &str = "2025-11-25";
 /// Where a modern request names its revision, in `params._meta`.
 pub const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 
+/// Where a modern request says what its client can do, in `params._meta`.
+pub const META_CLIENT_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
+
 /// How a request, or a relay, speaks MCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -3,4 +3,4 @@
 mod era;
 pub mod sse;
 
-pub use era::{Era, LATEST_LEGACY, META_VERSION, MODERN};
+pub use era::{Era, LATEST_LEGACY, META_CLIENT_CAPABILITIES, META_VERSION, MODERN};

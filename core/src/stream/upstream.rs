@@ -15,6 +15,10 @@ use crate::status::Why;
 /// configured bound of the probe's wait.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 
+/// How often in a row a relay may know nothing of a session that it gave: more than that says that it has no stream
+/// there.
+const MOST_LOST_SESSIONS: u32 = 3;
+
 /// What a relay may ask for with `retry` at the most.
 const MOST_RETRY: Duration = Duration::from_secs(60);
 
@@ -26,8 +30,8 @@ pub(super) struct Upstream {
     failures: u32,
     /// How long the relay wants to be left alone between two streams (SSE, `retry`).
     retry: Duration,
-    /// It was asked for again in a new session; when that is not known either, there is none (B-6.1).
-    is_retried: bool,
+    /// How often in a row it was asked for in a session that the relay had forgotten (B-6.1).
+    lost_sessions: u32,
     /// The relay has no such stream.
     is_absent: bool,
 }
@@ -75,13 +79,14 @@ impl Proxy {
     pub(crate) fn on_upstream_open(&mut self, exchange: ExchangeId, call: CallId) {
         self.timers.clear(Why::CallTimeout(call));
         if let Some(stream) = self.streams.open.get_mut(&exchange) {
-            stream.upstream.is_retried = false;
+            stream.upstream.lost_sessions = 0;
         }
     }
 
-    /// Whether a new session did not help.
-    pub(crate) fn is_upstream_retried(&self, exchange: ExchangeId) -> bool {
-        self.streams.open.get(&exchange).is_some_and(|stream| stream.upstream.is_retried)
+    /// Whether one more session may help.
+    pub(crate) fn may_lose_upstream_session(&self, exchange: ExchangeId) -> bool {
+        let lost = self.streams.open.get(&exchange).map(|stream| stream.upstream.lost_sessions);
+        lost.is_some_and(|lost| lost < MOST_LOST_SESSIONS)
     }
 
     /// The relay has no such stream, and says so: the agent's goes on without (B-7.1).
@@ -95,6 +100,14 @@ impl Proxy {
 
     /// The relay's stream broke, or did not open: it is opened again, and the agent sees nothing of it.
     pub(crate) fn on_upstream_broken(&mut self, exchange: ExchangeId) {
+        if let Some(stream) = self.streams.open.get_mut(&exchange) {
+            // The relay may be another one by then.
+            stream.upstream.lost_sessions = 0;
+        }
+        self.open_upstream_later(exchange);
+    }
+
+    fn open_upstream_later(&mut self, exchange: ExchangeId) {
         let Some(stream) = self.streams.open.get_mut(&exchange) else { return };
         stream.upstream.call = None;
         let doubled =
@@ -114,25 +127,30 @@ impl Proxy {
         self.acknowledge_ahead(exchange);
     }
 
-    /// The relay forgot the session: its next stream is a new one, which knows nothing of the old events.
-    pub(crate) fn forget_events(&mut self, exchange: ExchangeId) {
-        if let Some(stream) = self.streams.open.get_mut(&exchange) {
-            stream.upstream.call = None;
-            stream.upstream.last_event = LastEvent::Forgotten;
-            stream.upstream.is_retried = true;
+    /// The relay forgot the session: its next stream is one of a new session, which knows nothing of the old events.
+    /// Where it has just done so already, it is given time to come to itself.
+    pub(crate) fn on_upstream_session_lost(&mut self, exchange: ExchangeId) {
+        let Some(stream) = self.streams.open.get_mut(&exchange) else { return };
+        stream.upstream.call = None;
+        stream.upstream.last_event = LastEvent::Forgotten;
+        stream.upstream.lost_sessions += 1;
+        match stream.upstream.lost_sessions {
+            1 => self.open_upstream(exchange),
+            _ => self.open_upstream_later(exchange),
         }
     }
 
     /// A session was opened at the relay, again or late: its streams begin there, with no events of another one.
     pub(crate) fn renew_upstreams(&mut self, session: &str) {
-        for stream in self.streams.of_session(session) {
-            let known = self.streams.open.get(&stream);
-            if let Some(call) = known.and_then(|known| known.upstream.call) {
+        for exchange in self.streams.of_session(session) {
+            let Some(stream) = self.streams.open.get_mut(&exchange) else { continue };
+            stream.upstream.last_event = LastEvent::Forgotten;
+            if let Some(call) = stream.upstream.call.take() {
                 self.cancel(call);
             }
-            self.forget_events(stream);
-            self.timers.clear(Why::Upstream(stream));
-            self.open_upstream(stream);
+            if !self.timers.is_set(Why::Upstream(exchange)) {
+                self.open_upstream(exchange);
+            }
         }
     }
 

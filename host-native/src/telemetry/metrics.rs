@@ -12,6 +12,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 use relay_mcp_core::{Method, RelayState, Status};
+use tokio::runtime::Handle as Runtime;
 
 use super::labels::{CallOutcome, Calls, Refusals, RequestOutcome, Requests};
 
@@ -79,6 +80,11 @@ impl Metrics {
     #[must_use]
     pub fn scrape(&self, status: &Status) -> String {
         self.0.gauges.set(status);
+        // Whoever scrapes outside of an event loop has no tasks.
+        self.0
+            .gauges
+            .tasks
+            .set(Runtime::try_current().map_or(0, |here| whole(here.metrics().num_alive_tasks())));
         let mut page = String::new();
         // Writing to a String does not fail.
         let _ = text::encode(&mut page, &self.0.registry);
@@ -159,6 +165,7 @@ struct Gauges {
     sessions: Gauge,
     tools_visible: Gauge,
     tools_hidden: Gauge,
+    tasks: Gauge,
 }
 
 impl Gauges {
@@ -185,6 +192,10 @@ impl Gauges {
             sessions: gauge("sessions", "Legacy sessions that are kept"),
             tools_visible: gauge("tools_visible", "Tools of the relay's menu that the agent is shown"),
             tools_hidden: gauge("tools_hidden", "Tools of the relay's menu that the agent is not shown"),
+            tasks: gauge(
+                "tasks",
+                "Connections, calls to the relay and other tasks of the event loop that are alive",
+            ),
         }
     }
 

@@ -106,12 +106,26 @@ impl Ask {
     /// # Errors
     /// When the connection is refused or breaks before a head.
     pub async fn start(self) -> Result<(Response<Incoming>, Connection), String> {
-        let stream = TcpStream::connect(&self.address).await.map_err(|error| format!("connect: {error}"))?;
-        stream.set_nodelay(true).ok();
-        http1::open(stream, self.into_request()).await
+        http1::open(self.connect().await?, self.into_request()).await
     }
 
-    fn into_request(self) -> Request<Full<Bytes>> {
+    /// It as it stands on the wire, for a socket of the test's own.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let headers: String =
+            self.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let (method, target, body) = (&self.method, &self.target, String::from_utf8_lossy(&self.body));
+        format!("{method} {target} HTTP/1.1\r\n{headers}content-length: {}\r\n\r\n{body}", self.body.len())
+    }
+
+    /// A connection to where it goes.
+    pub(super) async fn connect(&self) -> Result<TcpStream, String> {
+        let stream = TcpStream::connect(&self.address).await.map_err(|error| format!("connect: {error}"))?;
+        stream.set_nodelay(true).ok();
+        Ok(stream)
+    }
+
+    pub(super) fn into_request(self) -> Request<Full<Bytes>> {
         let mut request = Request::builder().method(self.method.as_str()).uri(self.target.as_str());
         for (name, value) in &self.headers {
             request = request.header(name, value);

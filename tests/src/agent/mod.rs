@@ -2,6 +2,7 @@
 
 pub mod ask;
 pub mod events;
+pub mod line;
 pub mod raw;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 
 pub use self::ask::Ask;
 pub use self::events::{Event, Events, Frame};
+pub use self::line::Line;
 pub use self::raw::Raw;
 pub use crate::http1::Answer;
 

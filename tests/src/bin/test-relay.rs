@@ -1,5 +1,5 @@
-//! The test relay as a process: `test-relay --port PORT --journal FILE`. Prints `ready` and runs until it is
-//! killed.
+//! The test relay as a process: `test-relay --port PORT --journal FILE [--sessions] [--streams] [--both-eras]`.
+//! Prints `ready` and since when, in microseconds of Unix time, and runs until it is killed.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,8 +9,9 @@
 )]
 
 use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use relay_mcp_tests::relay::Relay;
+use relay_mcp_tests::relay::{Relay, Speaks};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
@@ -21,7 +22,16 @@ async fn main() {
     };
     let port = value("--port").parse().expect("a port");
     let journal = PathBuf::from(value("--journal"));
-    let _relay = Relay::that().start_with_journal(port, &journal);
-    println!("ready");
+    let is_given = |name: &str| arguments.iter().any(|argument| argument == name);
+    let kind = Relay::that().with(|behaviour| {
+        behaviour.sessions = is_given("--sessions");
+        // No other run gives the same names, so that each forgotten session is seen to be forgotten.
+        behaviour.session_names = format!("relay-{}-session-", std::process::id());
+        behaviour.stream = is_given("--streams");
+        behaviour.speaks = if is_given("--both-eras") { Speaks::Both } else { Speaks::Legacy };
+    });
+    let _relay = kind.start_with_journal(port, &journal);
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock that is right");
+    println!("ready {}", since.as_micros());
     std::future::pending::<()>().await;
 }

@@ -24,6 +24,7 @@ pub struct ProxyBuilder {
     arguments: Vec<OsString>,
     environment: Vec<(String, String)>,
     file_limit: Option<u32>,
+    open_files: Option<u32>,
 }
 
 impl ProxyBuilder {
@@ -39,6 +40,7 @@ impl ProxyBuilder {
             arguments: Vec::new(),
             environment: Vec::new(),
             file_limit: None,
+            open_files: None,
         }
     }
 
@@ -117,6 +119,13 @@ impl ProxyBuilder {
         self
     }
 
+    /// It is started where so many files may be open, as far as it does not ask for more.
+    #[must_use]
+    pub fn open_files(mut self, count: u32) -> Self {
+        self.open_files = Some(count);
+        self
+    }
+
     /// `--relay-timeout`
     #[must_use]
     pub fn relay_timeout(self, time: &str) -> Self {
@@ -142,7 +151,7 @@ impl ProxyBuilder {
     }
 
     pub(super) fn command(&self) -> Command {
-        let mut command = self.file_limit.map_or_else(bare_command, limited_command);
+        let mut command = self.limited_command();
         command.arg("serve").args(["--relay-url", &self.relay]);
         command.arg("--data-dir").arg(self.home.data());
         if self.token_file {
@@ -158,18 +167,25 @@ impl ProxyBuilder {
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
+
+    /// The binary, in a shell that sets limits where there are any. A write beyond the limit of a file's size
+    /// is an error there, not a signal.
+    fn limited_command(&self) -> Command {
+        let size = self.file_limit.map(|blocks| format!("trap '' XFSZ; ulimit -f {blocks}; "));
+        let open = self.open_files.map(|count| format!("ulimit -Sn {count}; "));
+        let limits: String = size.into_iter().chain(open).collect();
+        if limits.is_empty() {
+            return bare_command();
+        }
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(limits + r#"exec "$0" "$@""#).arg(binary::path());
+        prepared(shell)
+    }
 }
 
 /// The binary with no environment but what every process needs.
 pub(super) fn bare_command() -> Command {
     prepared(Command::new(binary::path()))
-}
-
-/// The same in a shell that limits the size of files, and makes a write beyond it an error, not a signal.
-fn limited_command(blocks: u32) -> Command {
-    let mut shell = Command::new("sh");
-    shell.arg("-c").arg(format!(r#"trap '' XFSZ; ulimit -f {blocks}; exec "$0" "$@""#)).arg(binary::path());
-    prepared(shell)
 }
 
 fn prepared(mut command: Command) -> Command {

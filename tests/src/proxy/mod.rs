@@ -6,9 +6,11 @@ pub mod cli;
 pub mod control;
 pub mod home;
 pub mod launch;
+pub mod usage;
 
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -19,6 +21,7 @@ pub use self::cli::Ended;
 pub use self::control::Control;
 pub use self::home::Home;
 pub use self::launch::Ready;
+pub use self::usage::Usage;
 use crate::agent::Agent;
 use crate::relay::Relay;
 use crate::wait::{until_async, within};
@@ -103,6 +106,33 @@ impl Proxy {
     /// `/v1/status`
     pub async fn status(&self) -> Value {
         self.control().status().await
+    }
+
+    /// What the process uses.
+    ///
+    /// # Panics
+    /// When it has ended already.
+    pub async fn usage(&self) -> Usage {
+        Usage::of(self.running.child.id().expect("the proxy runs"), &self.control().metrics().await)
+    }
+
+    /// How long the process, and that of the test, have waited for a processor that others had.
+    ///
+    /// # Panics
+    /// When it has ended already.
+    #[must_use]
+    pub fn waited(&self) -> Duration {
+        let pid = self.running.child.id().expect("the proxy runs");
+        usage::waited(pid) + usage::waited(std::process::id())
+    }
+
+    /// Waits until the process has nothing to do.
+    ///
+    /// # Panics
+    /// When it always has, or has ended already.
+    pub async fn rests(&self) {
+        let pid = self.running.child.id().expect("the proxy runs");
+        until_async("the proxy has nothing to do", async || usage::rests(pid).await.then_some(())).await;
     }
 
     /// Waits until so many writes are queued.

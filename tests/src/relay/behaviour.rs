@@ -30,6 +30,8 @@ pub struct Behaviour {
     pub speaks: Speaks,
     /// Whether `initialize` begins a session that each further legacy request must name.
     pub sessions: bool,
+    /// What the names of its sessions begin with.
+    pub session_names: String,
     /// Whether a request is answered with an event stream.
     pub sse: bool,
     /// Whether GET opens a stream; else it is 405.
@@ -59,6 +61,7 @@ impl Default for Behaviour {
         Self {
             speaks: Speaks::Legacy,
             sessions: false,
+            session_names: "relay-session-".into(),
             sse: false,
             stream: false,
             tools: default_tools(),

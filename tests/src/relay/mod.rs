@@ -8,6 +8,7 @@ pub mod ledger;
 mod mcp;
 mod menu;
 mod modern;
+pub mod mouth;
 pub mod port;
 pub mod process;
 pub mod recorded;
@@ -18,6 +19,7 @@ mod steps;
 pub mod tools;
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -27,6 +29,7 @@ use self::body::{Broken, Pieces};
 pub use self::builder::RelayBuilder;
 pub use self::fault::{Canned, Fault, Gate, On, Step};
 pub use self::ledger::{Ledger, Write};
+pub use self::mouth::Mouth;
 pub use self::process::RelayProcess;
 pub use self::recorded::{Fate, Recorded};
 use self::server::Listening;
@@ -40,8 +43,10 @@ struct Shared {
     recorded: Mutex<Vec<Recorded>>,
     ledger: Mutex<Ledger>,
     sessions: Mutex<session::Sessions>,
-    streams: Mutex<Vec<Pieces>>,
+    /// By the session that each is of; empty where there is none.
+    streams: Mutex<Vec<(String, Pieces)>>,
     subscriptions: Mutex<Vec<(String, Pieces)>>,
+    connections: AtomicUsize,
 }
 
 /// A relay.
@@ -197,14 +202,27 @@ impl Relay {
     /// How many streams from server to agent are open.
     pub fn open_streams(&self) -> usize {
         let mut streams = self.shared.streams.lock().unwrap();
-        streams.retain(|stream| !stream.is_closed());
+        streams.retain(|(_, stream)| !stream.is_closed());
         streams.len()
+    }
+
+    /// How many connections to it are open.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::SeqCst)
+    }
+
+    /// The open stream of this session, or of the subscription whose request had this id as it is spelled.
+    #[must_use]
+    pub fn mouth(&self, name: &str) -> Option<Mouth> {
+        let all = [&self.shared.streams, &self.shared.subscriptions];
+        all.iter().find_map(|streams| Mouth::of(&streams.lock().unwrap(), name))
     }
 
     /// Says this to every open stream, word by word.
     pub async fn say(&self, text: &str) {
         let streams = self.shared.streams.lock().unwrap().clone();
-        for stream in streams {
+        for (_, stream) in streams {
             stream.send(Ok(Bytes::from(text.to_owned()))).await.ok();
         }
     }
@@ -225,7 +243,7 @@ impl Relay {
     pub async fn break_streams(&self) {
         let streams = std::mem::take(&mut *self.shared.streams.lock().unwrap());
         let subscriptions = std::mem::take(&mut *self.shared.subscriptions.lock().unwrap());
-        for stream in streams.into_iter().chain(subscriptions.into_iter().map(|(_, stream)| stream)) {
+        for (_, stream) in streams.into_iter().chain(subscriptions) {
             stream.send(Err(Broken)).await.ok();
         }
     }

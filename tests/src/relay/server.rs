@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::Request;
@@ -46,7 +47,24 @@ async fn accept_all(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
+/// A connection that is open, counted.
+struct Counted(Arc<Shared>);
+
+impl Counted {
+    fn new(shared: &Arc<Shared>) -> Self {
+        shared.connections.fetch_add(1, Ordering::SeqCst);
+        Self(shared.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 async fn serve_connection(stream: TcpStream, shared: Arc<Shared>) {
+    let _counted = Counted::new(&shared);
     let handle = stream.as_fd().try_clone_to_owned();
     let reset = Reset::default();
     let wish = reset.clone();

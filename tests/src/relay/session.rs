@@ -30,9 +30,9 @@ impl Sessions {
         self.known.keys().cloned().collect()
     }
 
-    fn begin(&mut self) -> String {
+    fn begin(&mut self, names: &str) -> String {
         self.issued += 1;
-        let id = format!("relay-session-{}", self.issued);
+        let id = format!("{names}{}", self.issued);
         self.known.insert(id.clone(), false);
         id
     }
@@ -47,12 +47,16 @@ pub(super) enum Admission {
 
 /// Checks the session of a legacy POST.
 pub(super) fn admit(shared: &Shared, request: &Recorded, message: &Value) -> Admission {
-    if !shared.behaviour.lock().unwrap().sessions {
-        return Admission::Known;
-    }
+    let names = {
+        let behaviour = shared.behaviour.lock().unwrap();
+        if !behaviour.sessions {
+            return Admission::Known;
+        }
+        behaviour.session_names.clone()
+    };
     let mut sessions = shared.sessions.lock().unwrap();
     if message["method"] == "initialize" {
-        return Admission::New(sessions.begin());
+        return Admission::New(sessions.begin(&names));
     }
     let Some(id) = request.session() else {
         return Admission::Refused(Canned::json(400, error(-32000, "Bad Request: no session")));
@@ -87,7 +91,8 @@ pub(super) fn open_stream(shared: &Arc<Shared>, request: &Recorded, watch: Watch
     }
     let (body, pieces) = Outgoing::made(watch);
     pieces.try_send(Ok(Bytes::from_static(b": the relay's stream\n\n"))).ok();
-    shared.streams.lock().unwrap().push(pieces);
+    let session = request.session().unwrap_or_default().to_owned();
+    shared.streams.lock().unwrap().push((session, pieces));
     Response::builder().header("content-type", "text/event-stream").body(body).unwrap()
 }
 

@@ -61,7 +61,10 @@ impl Disk {
 
     /// Whether a write with this key is durable in this state.
     pub fn has_write(&self, key: &str, state: &str) -> bool {
-        self.durable.iter().filter(|(name, _)| name.kind == RecordKind::Write).any(|(_, value)| {
+        let writes = self.durable.iter().filter(|(name, _)| name.kind == RecordKind::Write);
+        // Most are others, and need not be taken apart.
+        let names_it = |value: &Bytes| std::str::from_utf8(value).is_ok_and(|text| text.contains(key));
+        writes.filter(|(_, value)| names_it(value)).any(|(_, value)| {
             let value: serde_json::Value = serde_json::from_slice(value).unwrap();
             value["key"] == key && value["state"] == state
         })

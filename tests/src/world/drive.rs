@@ -86,6 +86,35 @@ impl Host {
         self.store(self.disk.pending_without_writes());
     }
 
+    /// The relay's stream that was asked for and has not begun.
+    pub fn upstream(&self) -> Option<(CallId, SentRequest)> {
+        let mut calls = self.calls.iter().filter(|(_, call)| call.stage == CallStage::Sent);
+        let found = calls.find(|(_, call)| call.request.method == Method::Get);
+        found.map(|(call, known)| (*call, known.request.clone()))
+    }
+
+    /// The relay answers a request for a stream with this status.
+    pub fn stream_meets(&mut self, status: u16) {
+        let (call, _) = self.upstream().expect("a stream is asked for");
+        self.answer_call(call, status, &[], "");
+    }
+
+    /// The relay gives the proxy this session, and hears that it is begun.
+    pub fn opens_session(&mut self, session: &str) {
+        let hello = self.call_that_says("initialize");
+        let id = self.calls[&hello].request.json()["id"].clone();
+        let result = json!({ "protocolVersion": "2025-06-18", "capabilities": {} });
+        let body = json!({ "jsonrpc": "2.0", "id": id, "result": result }).to_string();
+        self.answer_call(hello, 200, &[("mcp-session-id", session)], &body);
+        let initialized = self.call_that_says("notifications/initialized");
+        self.answer_call(initialized, 202, &[], "");
+    }
+
+    fn call_that_says(&self, method: &str) -> CallId {
+        let found = self.unanswered().into_iter().find(|call| self.says(*call) == method);
+        found.unwrap_or_else(|| panic!("no call says {method}"))
+    }
+
     /// All that was handed to the disk becomes durable.
     pub fn store_all(&mut self) {
         while self.disk.pending() > 0 {

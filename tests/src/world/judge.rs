@@ -28,6 +28,10 @@ struct Question {
     viewer: Viewer,
     /// How often a stream was told of a change.
     told: usize,
+    /// How much of a stream was looked at.
+    looked_at: usize,
+    /// Changes are told from here on.
+    has_begun: bool,
     /// What could be seen of the menu since it was asked.
     could_see: Vec<Vec<Value>>,
 }
@@ -82,11 +86,23 @@ impl Judge {
     }
 
     pub fn asked(&mut self, exchange: ExchangeId, agent: usize, asked: Asked, viewer: Viewer) {
-        if asked == Asked::Stream && self.best(0).is_some() && !self.has_crashed {
-            let seen = self.visible(0);
+        // A modern agent's stream begins when it is acknowledged.
+        let has_begun = asked == Asked::Stream && viewer.is_some();
+        if has_begun {
+            self.begin_view(&viewer);
+        }
+        let question =
+            Question { agent, asked, viewer, told: 0, looked_at: 0, has_begun, could_see: Vec::new() };
+        self.open.insert(exchange, question);
+    }
+
+    /// Whoever listens and saw nothing yet hears of what changes from here on.
+    fn begin_view(&mut self, viewer: &Viewer) {
+        let era = usize::from(viewer.is_none());
+        if self.best(era).is_some() && !self.has_crashed {
+            let seen = self.visible(era);
             self.seen.entry(viewer.clone()).or_insert(View { seen, told: None });
         }
-        self.open.insert(exchange, Question { agent, asked, viewer, told: 0, could_see: Vec::new() });
     }
 
     pub fn open(&self) -> impl Iterator<Item = ExchangeId> {
@@ -199,9 +215,16 @@ impl Judge {
     }
 
     fn look_at_stream(&mut self, known: &Exchange, question: &mut Question) {
+        if std::mem::replace(&mut question.looked_at, known.body.len()) == known.body.len() {
+            return;
+        }
+        if !question.has_begun && known.text().contains("notifications/subscriptions/acknowledged") {
+            question.has_begun = true;
+            self.begin_view(&question.viewer);
+        }
         let told = known.text().matches("notifications/tools/list_changed").count();
         for _ in question.told..told {
-            let now = self.visible(0);
+            let now = self.visible(usize::from(question.viewer.is_none()));
             if let Some(view) = self.seen.get_mut(&question.viewer) {
                 let is_news = now != view.seen || self.doubtful.contains(&question.viewer);
                 assert!(is_news, "B-9.9: an unchanged menu is never told: {now:?}");
@@ -226,7 +249,7 @@ impl Judge {
     pub fn check_told(&self) {
         for question in self.open.values().filter(|question| question.asked == Asked::Stream) {
             let Some(view) = self.seen.get(&question.viewer) else { continue };
-            let now = self.visible(0);
+            let now = self.visible(usize::from(question.viewer.is_none()));
             let is_told = view.told.as_ref() == Some(&now) || self.doubtful.contains(&question.viewer);
             assert!(now == view.seen || is_told, "B-9.9: a changed menu is always told: {question:?}");
         }

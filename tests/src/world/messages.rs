@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use relay_mcp_core::headers::{CONTENT_TYPE, Header, PROTOCOL_VERSION, SESSION_ID};
-use relay_mcp_core::mcp::{META_VERSION, MODERN};
+use relay_mcp_core::mcp::{META_CLIENT_CAPABILITIES, META_VERSION, MODERN};
 use relay_mcp_core::{AgentRequest, Method};
 use serde_json::{Value, json};
 
@@ -35,9 +35,8 @@ pub fn legacy(id: impl Into<Value>, method: &str, params: &Value) -> AgentReques
 /// A modern request: the revision in `_meta`, and mirrored in a header.
 pub fn modern(id: impl Into<Value>, method: &str, params: &Value) -> AgentRequest {
     let mut params = params.clone();
-    let capabilities = "io.modelcontextprotocol/clientCapabilities";
     params["_meta"][META_VERSION] = MODERN.into();
-    params["_meta"][capabilities] = json!({});
+    params["_meta"][META_CLIENT_CAPABILITIES] = json!({});
     let mut request = legacy(id, method, &params);
     request.headers.push(Header::new(PROTOCOL_VERSION, MODERN));
     request.headers.push(Header::new("mcp-method", method));

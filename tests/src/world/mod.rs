@@ -10,6 +10,9 @@ pub mod messages;
 mod plan;
 mod relay;
 mod run;
+mod soak;
+mod upstream;
+mod verdict;
 
 pub use disk::Disk;
 pub use host::{Call, CallStage, Exchange, Host, SentRequest, Stage, Step};

@@ -11,6 +11,8 @@ pub struct Plan {
     pub is_modern: bool,
     /// The relay gives out sessions, and wants them.
     pub keeps_sessions: bool,
+    /// The relay has streams of its own, from server to agent.
+    pub has_streams: bool,
     /// How many writes the outbox holds.
     pub room: usize,
     /// What happens, and how many milliseconds after what came before.
@@ -24,8 +26,11 @@ pub struct Plan {
 /// One line for each list, so that a failing plan can be read.
 impl fmt::Debug for Plan {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, is_modern, keeps_sessions, room, acts, outcomes, disk } = self;
-        writeln!(out, "seed {seed}, modern {is_modern}, sessions {keeps_sessions}, room {room}")?;
+        let Self { seed, is_modern, keeps_sessions, has_streams, room, acts, outcomes, disk } = self;
+        writeln!(
+            out,
+            "seed {seed}, modern {is_modern}, sessions {keeps_sessions}, streams {has_streams}, room {room}"
+        )?;
         write!(out, "acts {acts:?}\noutcomes {outcomes:?}\ndisk {disk:?}")
     }
 }
@@ -46,7 +51,10 @@ pub enum Act {
     },
     /// The same write once more, if its key was the agent's.
     Repeat(usize),
+    /// GET.
     Stream(usize),
+    /// `subscriptions/listen`, of a modern agent.
+    Listen(usize),
     Delete(usize),
     /// The agent leaves one of the exchanges that are open.
     Leave(usize),
@@ -61,6 +69,10 @@ pub enum Act {
     Forget,
     /// The relay is away for so many milliseconds.
     Outage(u16),
+    /// The relay dies, with all its connections and sessions, and is away for so many milliseconds.
+    Restart(u16),
+    /// The relay has something to say on each of its streams.
+    Notify,
     /// The proxy dies; so many batches that were not acknowledged had made it to disk.
     Crash(usize),
     /// A dead letter is queued again by hand.

@@ -11,6 +11,7 @@ use super::host::SentRequest;
 pub struct Relay {
     pub is_modern: bool,
     pub keeps_sessions: bool,
+    pub has_streams: bool,
     /// The token that it takes.
     pub token: u32,
     pub menu_version: u32,
@@ -31,6 +32,8 @@ pub struct Response {
     pub status: u16,
     pub session: Option<String>,
     pub body: Value,
+    /// It is an event stream that stays open.
+    pub is_open: bool,
 }
 
 /// A tool's definition in this version of the menu.
@@ -39,10 +42,11 @@ fn definition(name: &str, version: u32) -> Value {
 }
 
 impl Relay {
-    pub fn new(is_modern: bool, keeps_sessions: bool) -> Self {
+    pub fn new(is_modern: bool, keeps_sessions: bool, has_streams: bool) -> Self {
         Self {
             is_modern,
             keeps_sessions,
+            has_streams,
             token: 1,
             menu_version: 0,
             arrivals: Vec::new(),
@@ -98,7 +102,11 @@ impl Relay {
                 Some(_) => {}
             }
         }
+        let is_listening = request.method == Method::Get || is_modern && method == "subscriptions/listen";
         match method {
+            _ if self.has_streams && is_listening => {
+                Response { status: 200, is_open: true, ..Response::default() }
+            }
             _ if message.get("id").is_none() => Response { status: 202, ..Response::default() },
             "ping" => result(&message, json!({})),
             "server/discover" if self.is_modern => result(
@@ -157,11 +165,11 @@ fn content(text: &str) -> Value {
 
 fn result(message: &Value, result: Value) -> Response {
     let body = json!({ "jsonrpc": "2.0", "id": message["id"], "result": result });
-    Response { status: 200, session: None, body }
+    Response { status: 200, body, ..Response::default() }
 }
 
 fn failure(status: u16, message: &Value, code: i64, text: &str) -> Response {
     let error = json!({ "code": code, "message": text });
     let body = json!({ "jsonrpc": "2.0", "id": message["id"], "error": error });
-    Response { status, session: None, body }
+    Response { status, body, ..Response::default() }
 }

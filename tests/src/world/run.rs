@@ -1,8 +1,8 @@
 //! The run of a plan, in virtual time.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use relay_mcp_core::{CallId, Command, Config, ExchangeId, Reply, Sent, WriteState};
+use relay_mcp_core::{CallId, Command, Config, ExchangeId, Method, Reply, Sent, WriteState};
 use serde_json::{Value, json};
 
 use super::Disk;
@@ -11,14 +11,18 @@ use super::judge::{Asked, Judge};
 use super::messages;
 use super::plan::{Act, DiskTurn, Outcome, Plan, Poison};
 use super::relay::{Relay, Response};
+use super::upstream::Upstreams;
 
 pub struct World {
     pub host: Host,
     pub relay: Relay,
     pub judge: Judge,
     pub plan: Plan,
+    pub(super) upstreams: Upstreams,
     sessions: [Option<String>; AGENTS],
     events: BTreeMap<(u64, u64), Event>,
+    /// How many batches the disk has yet to take.
+    disk_turns: usize,
     last_event: u64,
     outcomes: VecDeque<Outcome>,
     disk: VecDeque<DiskTurn>,
@@ -27,7 +31,8 @@ pub struct World {
     next_id: u64,
 }
 
-const AGENTS: usize = 4;
+/// How many agents there are.
+pub(super) const AGENTS: usize = 4;
 
 /// How long a connection on which nothing happens lives.
 const DEAD_CONNECTION: u64 = 60_000;
@@ -40,6 +45,15 @@ enum Event {
     Body(CallId, Answering),
     Fail(CallId),
     Disk(DiskTurn),
+}
+
+impl Event {
+    fn setting_out(&self) -> Option<CallId> {
+        match self {
+            Self::Arrive(call) => Some(*call),
+            Self::Act(_) | Self::Head(..) | Self::Body(..) | Self::Fail(_) | Self::Disk(_) => None,
+        }
+    }
 }
 
 /// How an answer goes out.
@@ -59,10 +73,12 @@ impl World {
         config.limits.outbox_entries = plan.room;
         let host = Host::open(config, [plan.seed; 32], 1_000_000, Disk::default());
         let mut world = Self {
-            relay: Relay::new(plan.is_modern, plan.keeps_sessions),
+            relay: Relay::new(plan.is_modern, plan.keeps_sessions, plan.has_streams),
+            upstreams: Upstreams::default(),
             judge: Judge::default(),
             sessions: [const { None }; AGENTS],
             events: BTreeMap::new(),
+            disk_turns: 0,
             last_event: 0,
             outcomes: plan.outcomes.iter().copied().collect(),
             disk: plan.disk.iter().copied().collect(),
@@ -105,7 +121,7 @@ impl World {
     /// Until nothing is scheduled any more.
     fn go_on(&mut self) {
         self.look_around();
-        for _ in 0..100_000 {
+        for _ in 0..100_000 + 1_000 * self.plan.acts.len() {
             let Some((&(at, _), _)) = self.events.first_key_value() else { return };
             match self.host.wakeup().filter(|wakeup| *wakeup < at) {
                 Some(wakeup) => {
@@ -136,12 +152,15 @@ impl World {
             self.last_call = call;
             self.schedule(1, Event::Arrive(call));
         }
-        while self.disk_turns() < self.host.disk.pending() {
+        while self.disk_turns < self.host.disk.pending() {
+            self.disk_turns += 1;
             let turn = self.disk.pop_front().unwrap_or(DiskTurn::Stores { after: 1, all: false });
             let (DiskTurn::Stores { after, .. } | DiskTurn::Fails { after }) = turn;
             self.schedule(u64::from(after), Event::Disk(turn));
         }
-        for (exchange, agent) in self.judge.look(&self.host, &self.relay) {
+        let hellos = self.judge.look(&self.host, &self.relay);
+        self.host.answered.clear();
+        for (exchange, agent) in hellos {
             let known = &self.host.exchanges[&exchange];
             match known.status {
                 200 => self.sessions[agent] = known.header("mcp-session-id").map(String::from),
@@ -151,6 +170,7 @@ impl World {
     }
 
     fn happen(&mut self, event: Event) {
+        self.disk_turns -= usize::from(matches!(event, Event::Disk(_)));
         match event {
             Event::Act(act) => self.act(act),
             Event::Arrive(call) => self.arrive(call),
@@ -160,10 +180,6 @@ impl World {
             Event::Disk(DiskTurn::Stores { all, .. }) => self.host.store(if all { usize::MAX } else { 1 }),
             Event::Disk(DiskTurn::Fails { .. }) => self.host.lose(1),
         }
-    }
-
-    fn disk_turns(&self) -> usize {
-        self.events.values().filter(|event| matches!(event, Event::Disk(_))).count()
     }
 
     /// A call reaches the relay, or does not.
@@ -229,13 +245,17 @@ impl World {
 
     fn begin_to_answer(&mut self, call: CallId, answering: Answering) {
         let response = &answering.response;
-        let kind = if streams(&answering) { "text/event-stream" } else { "application/json" };
+        let kind =
+            if streams(&answering) || response.is_open { "text/event-stream" } else { "application/json" };
         let retry_after = answering.retry_after.map(|seconds| seconds.to_string());
         let mut headers = vec![("content-type", kind)];
         headers.extend(response.session.as_deref().map(|session| ("mcp-session-id", session)));
         headers.extend(retry_after.as_deref().map(|seconds| ("retry-after", seconds)));
         if self.host.head(call, response.status, &headers) {
-            self.schedule(1, Event::Body(call, answering));
+            match response.is_open && !answering.breaks {
+                true => self.open_upstream(call),
+                false => self.schedule(1, Event::Body(call, answering)),
+            }
         }
     }
 
@@ -282,9 +302,16 @@ impl World {
                 self.send_write(agent, number, &arguments);
             }
             Act::Stream(agent) => {
-                let request = messages::get(self.sessions[agent].as_deref());
-                self.send(agent, Asked::Stream, request);
+                let session = self.sessions[agent].clone();
+                let request = messages::get(session.as_deref());
+                self.listen(agent, session, request);
             }
+            Act::Listen(agent) if self.is_modern(agent) => {
+                let filter = json!({ "notifications": { "toolsListChanged": true } });
+                self.next_id += 1;
+                self.listen(agent, None, messages::modern(self.next_id, "subscriptions/listen", &filter));
+            }
+            Act::Listen(_) => {}
             Act::Delete(agent) => {
                 if let Some(session) = self.sessions[agent].take() {
                     self.judge.ended(&session);
@@ -309,18 +336,36 @@ impl World {
                 self.host.command(Command::TokenChanged);
             }
             Act::RelayToken => self.relay.token = self.host.token,
-            Act::Menu => self.relay.menu_version += 1,
+            Act::Menu => {
+                self.relay.menu_version += 1;
+                self.tell_upstreams_of_the_menu();
+            }
+            Act::Notify => self.tell_upstreams(),
             Act::Forget => self.relay.forget_sessions(),
             Act::Outage(millis) => self.away_until = self.host.now + u64::from(millis),
+            Act::Restart(millis) => self.restart(millis),
             Act::Crash(kept) => self.crash(kept),
             Act::Retry(which) => self.retry(which),
+        }
+    }
+
+    /// The relay's connections break: what had reached it gets no answer, what comes now finds nobody.
+    fn restart(&mut self, millis: u16) {
+        self.relay.forget_sessions();
+        self.away_until = self.host.now + u64::from(millis);
+        let setting_out: BTreeSet<CallId> = self.events.values().filter_map(Event::setting_out).collect();
+        let calls: Vec<CallId> = self.host.calls.keys().copied().collect();
+        for call in calls.into_iter().filter(|call| *call <= self.last_call && !setting_out.contains(call)) {
+            self.host.fail(call, Sent::Unknown, "connection reset");
         }
     }
 
     fn crash(&mut self, kept: usize) {
         self.host.check_determinism();
         self.events.retain(|_, event| matches!(event, Event::Act(_)));
+        self.disk_turns = 0;
         self.last_call = CallId(0);
+        self.upstreams = Upstreams::default();
         self.host.crash(kept);
         self.judge.crashed(&self.host.disk);
     }
@@ -371,9 +416,21 @@ impl World {
 
     fn send(&mut self, agent: usize, asked: Asked, request: relay_mcp_core::AgentRequest) {
         let session = self.sessions[agent].clone();
-        let viewer = if self.is_modern(agent) && asked != Asked::Stream { None } else { Some(session) };
+        let viewer = if self.is_modern(agent) { None } else { Some(session) };
         let exchange = self.host.request(request);
         self.judge.asked(exchange, agent, asked, viewer);
+    }
+
+    /// Opens a stream, of a legacy viewer's where `request` is a GET. The query tells it from others, here and
+    /// at the relay.
+    fn listen(&mut self, agent: usize, session: Option<String>, mut request: relay_mcp_core::AgentRequest) {
+        self.next_id += 1;
+        let name = format!("stream={}", self.next_id);
+        request.query = Some(name.clone());
+        let viewer = (request.method == Method::Get).then_some(session);
+        let exchange = self.host.request(request);
+        self.upstreams.listens(name, exchange);
+        self.judge.asked(exchange, agent, Asked::Stream, viewer);
     }
 
     /// The exchanges, other than event streams, that had no last action.

@@ -1,6 +1,7 @@
 //! B-3: the hello of both eras.
 
 use relay_mcp_core::Config;
+use relay_mcp_core::mcp::{META_CLIENT_CAPABILITIES, META_VERSION, MODERN};
 use relay_mcp_tests::world::Host;
 use relay_mcp_tests::world::messages::{initialize, legacy, modern};
 use serde_json::{Value, json};
@@ -120,6 +121,30 @@ fn b_3_5_whatever_a_legacy_relay_says_to_discover_clients_fall_back() {
         let exchange = discover(&mut host);
         host.relay_says(status, &body);
         assert_not_modern(&host, exchange, &format!("{status} {body}"));
+    }
+}
+
+#[test]
+fn b_3_3_a_malformed_discover_is_no_probe_and_its_rejection_is_passed_on() {
+    let rejection = r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"no","x":1.0}}"#;
+    for (meta, is_probe) in [
+        (json!({}), false),
+        (json!({ META_VERSION: MODERN }), false),
+        (json!({ META_CLIENT_CAPABILITIES: {} }), false),
+        (json!({ META_VERSION: 20260728, META_CLIENT_CAPABILITIES: {} }), false),
+        (json!({ META_VERSION: MODERN, META_CLIENT_CAPABILITIES: [] }), false),
+        (json!({ META_VERSION: MODERN, META_CLIENT_CAPABILITIES: {} }), true),
+    ] {
+        let mut host = Host::new(Config::default());
+        let exchange = host.request(legacy(1, "server/discover", &json!({ "_meta": meta })));
+        host.relay_says_with(400, &[], rejection);
+        match is_probe {
+            true => assert_not_modern(&host, exchange, &meta.to_string()),
+            false => {
+                let answer = host.answer(exchange);
+                assert_eq!((answer.status, answer.text()), (400, rejection.into()), "{meta}");
+            }
+        }
     }
 }
 

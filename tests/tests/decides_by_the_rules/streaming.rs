@@ -1,7 +1,7 @@
 //! B-2.3: answers that come as event streams.
 
 use relay_mcp_core::{Config, Sent};
-use relay_mcp_tests::world::messages::{in_session, initialize, legacy, write};
+use relay_mcp_tests::world::messages::{get, in_session, initialize, legacy, write};
 use relay_mcp_tests::world::{Host, Stage};
 use serde_json::json;
 
@@ -77,4 +77,45 @@ fn b_5_6_a_write_whose_event_stream_breaks_off_is_queued() {
     host.store_all();
     assert!(host.is_queued(write));
     assert!(host.exchanges[&write].text().starts_with(&format!("data: {PROGRESS}\n\n")));
+}
+
+/// A relay that keeps the head of a stream back dies again before it has said a word.
+#[test]
+fn b_7_1_a_relay_that_forgets_its_sessions_twice_has_its_stream_opened_again() {
+    let mut host = Host::new(Config::default());
+    let session = host.greeted(Some("s1"));
+    host.request(get(Some(&session)));
+    host.stream_meets(404);
+    host.opens_session("s2");
+    let (call, again) = host.upstream().expect("asked for in the new session");
+    assert_eq!(again.header("mcp-session-id"), Some("s2"));
+    host.fail(call, Sent::Unknown, "connection reset");
+    host.pass(1_000);
+    host.stream_meets(404);
+    host.opens_session("s3");
+    let (_, again) = host.upstream().expect("asked for once more");
+    assert_eq!(again.header("mcp-session-id"), Some("s3"));
+}
+
+/// A relay that knows nothing of whatever session it gives has no stream there, and is left in peace.
+#[test]
+fn b_7_1_a_relay_that_always_says_404_to_a_get_has_no_stream() {
+    let mut host = Host::new(Config::default());
+    let session = host.greeted(Some("s1"));
+    let stream = host.request(get(Some(&session)));
+    let mut sessions = 1;
+    while host.upstream().is_some() {
+        host.stream_meets(404);
+        if host.unanswered().is_empty() {
+            host.pass(1_000);
+        }
+        sessions += 1;
+        assert!(sessions < 10, "it is left in peace");
+        if !host.unanswered().is_empty() {
+            host.opens_session(&format!("s{sessions}"));
+        }
+    }
+    host.pass(120_000);
+    assert!(host.upstream().is_none());
+    assert!(host.is_waiting(stream), "the agent's stream stays");
 }
