@@ -6,9 +6,6 @@ use crate::proxy::Proxy;
 use crate::relay::Doubt;
 use crate::status::Why;
 
-/// Any server answers it in some way, and that it does is all we want to know.
-const PROBE: &str = r#"{"jsonrpc":"2.0","id":"relay-mcp-proxy","method":"ping"}"#;
-
 impl Proxy {
     /// The relay answered a call, `is_forward` when that was the agent's own. When it had been away: what is queued goes out at once (B-5.8), and the
     /// menu is fetched again (B-4.6).
@@ -66,7 +63,9 @@ impl Proxy {
             Doubt::Asked => self.on_relay_away(Doubt::Silent, "a ping was not answered"),
         }
         self.probe_later();
-        self.send(Errand::own(Purpose::Probe, PROBE));
+        // Any server answers it in some way, and that it does is all we want to know.
+        let errand = Errand::own_request(Purpose::Probe, "ping", "{}");
+        self.send(errand);
     }
 
     /// Asks after a while, which differs from proxy to proxy, so that not all ask at once.

@@ -86,6 +86,7 @@ pub mod mcp;
 pub mod menu;
 mod observation;
 mod outbox;
+mod own_id;
 mod pass;
 mod proxy;
 mod random;

@@ -16,6 +16,7 @@ use crate::machine::Machine;
 use crate::menu::Menus;
 use crate::observation::Observation;
 use crate::outbox::{Lane, Outbox};
+use crate::own_id::OwnIds;
 use crate::random::Random;
 use crate::record::Record;
 use crate::recovery::{self, OpenError};
@@ -38,6 +39,7 @@ pub struct Proxy {
     pub(crate) exchanges: BTreeMap<ExchangeId, Exchange>,
     pub(crate) calls: BTreeMap<CallId, Call>,
     pub(crate) last_call: CallId,
+    pub(crate) own_ids: OwnIds,
     pub(crate) relay: Relay,
     pub(crate) hellos: Hellos,
     pub(crate) menus: Menus,
@@ -72,6 +74,7 @@ impl Proxy {
             exchanges: BTreeMap::new(),
             calls: BTreeMap::new(),
             last_call: CallId(0),
+            own_ids: OwnIds::new(seed),
             relay: Relay::new(now),
             hellos: Hellos::default(),
             menus: Menus::default(),

@@ -55,8 +55,7 @@ fn hello_and_menu_while_the_relay_is_away_and_back() {
         "the stream tries again, and for it the session is opened with the agent's own parameters",
         &host,
     );
-    let greeting = r#"{"jsonrpc":"2.0","id":"relay-mcp-proxy","result":{"protocolVersion":"2025-06-18"}}"#;
-    host.relay_says_with(200, &[("mcp-session-id", "s1")], greeting);
+    host.relay_says_with(200, &[("mcp-session-id", "s1")], &greeting(&host));
     host.relay_says(202, &Value::Null);
     host.relay_results(&json!({ "tools": [{ "name": "relay_read" }, { "name": "relay_workspace_land" }] }));
     story.tell("the menu is fetched, and the agent is told", &host);
@@ -154,8 +153,7 @@ fn a_forgotten_session_is_opened_again_unseen() {
         host.answer_call(call, 404, &[], "");
     }
     story.tell("the relay has forgotten the session: one opening for both requests", &host);
-    let greeting = r#"{"jsonrpc":"2.0","id":"relay-mcp-proxy","result":{"protocolVersion":"2025-06-18"}}"#;
-    host.relay_says_with(200, &[("mcp-session-id", "s2")], greeting);
+    host.relay_says_with(200, &[("mcp-session-id", "s2")], &greeting(&host));
     host.relay_says(202, &Value::Null);
     for call in host.unanswered() {
         host.answer_call(call, 200, &[("mcp-session-id", "s2")], "{}");
@@ -199,4 +197,10 @@ fn a_dead_letter_is_kept_and_retried_by_hand() {
     host.relay_results(&done());
     story.tell("by hand it is queued again, durably, under its key", &host);
     story.check("a_dead_letter_is_kept_and_retried_by_hand");
+}
+
+/// The relay's answer to the `initialize` that is under way.
+fn greeting(host: &Host) -> String {
+    let id = host.sent().json()["id"].clone();
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"protocolVersion":"2025-06-18"}}}}"#)
 }

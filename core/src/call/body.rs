@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::outcome::relay_error;
 use super::reading::answers;
-use super::{Answered, Call, Down, Loss, Purpose, Reading, own_id};
+use super::{Answered, Call, Down, Loss, Purpose, Reading};
 use crate::action::AnswerHead;
 use crate::headers::{Header, HeaderEdit, SESSION_ID};
 use crate::ids::{CallId, ExchangeId};
@@ -72,10 +72,9 @@ impl Proxy {
             Purpose::Write => self.lane.flight_origin(),
             purpose => purpose.exchange(),
         };
-        let own = own_id();
         let id = match &known.errand.purpose {
             Purpose::Write => self.lane.flight_id(),
-            _ => exchange.map_or(Some(own), |exchange| self.id_of(exchange)),
+            _ => exchange.map_or(known.own_id.clone(), |exchange| self.id_of(exchange)),
         };
         if id.is_some_and(|id| answers(event, &id)) {
             return self.on_response_event(call, event);

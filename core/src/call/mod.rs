@@ -33,6 +33,9 @@ pub(crate) struct Errand {
     pub(crate) edits: Vec<HeaderEdit>,
     pub(crate) query: Option<String>,
     pub(crate) body: CallBody,
+    /// What the body asks, where it is a request of the proxy's own: method, and params as a JSON text. Each
+    /// time that it is sent it bears another id.
+    pub(crate) own_request: Option<(&'static str, String)>,
     /// The session that it belongs to, by the id that the agent holds.
     pub(crate) session: Option<String>,
     /// It was sent again with another token; once is enough (B-2.7).
@@ -82,6 +85,8 @@ pub(crate) struct Call {
     pub(crate) errand: Errand,
     /// The relay's session id that it was sent with.
     pub(crate) relay_session: Option<String>,
+    /// The id of a request of the proxy's own.
+    pub(crate) own_id: Option<Id>,
     /// The answer, where the machine reads it.
     pub(crate) reading: Option<Reading>,
 }
@@ -135,6 +140,7 @@ impl Errand {
             edits: Vec::new(),
             query,
             body: CallBody::OfExchange(exchange),
+            own_request: None,
             session: None,
             token_retried: false,
             session_retried: false,
@@ -155,11 +161,17 @@ impl Errand {
             edits: Vec::new(),
             query: None,
             body: CallBody::Bytes(body.into()),
+            own_request: None,
             session: None,
             token_retried: false,
             session_retried: false,
             connection_retried: false,
         }
+    }
+
+    /// A request of the proxy's own; `params` is a JSON text.
+    pub(crate) fn own_request(purpose: Purpose, method: &'static str, params: impl Into<String>) -> Self {
+        Self { own_request: Some((method, params.into())), ..Self::own(purpose, "") }
     }
 
     /// The same in this session.
@@ -222,9 +234,4 @@ impl Purpose {
             }
         }
     }
-}
-
-/// The id of a request of the proxy's own.
-pub(crate) fn own_id() -> Id {
-    Id::new(Bytes::from_static(b"\"relay-mcp-proxy\""))
 }

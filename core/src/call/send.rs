@@ -1,10 +1,13 @@
 //! Sending: the session's id, the time limit, and a second try where the first provably did nothing.
 
-use crate::action::{Action, RelayRequest};
+use alloc::format;
+
+use crate::action::{Action, CallBody, RelayRequest};
 use crate::call::{Call, Down, Errand, Loss, Purpose};
 use crate::headers::{Header, HeaderEdit, SESSION_ID};
 use crate::ids::CallId;
 use crate::input::Sent;
+use crate::jsonrpc::Id;
 use crate::proxy::Proxy;
 use crate::session::Route;
 use crate::status::Why;
@@ -48,16 +51,17 @@ impl Proxy {
     ) {
         let call = CallId(self.last_call.0 + 1);
         self.last_call = call;
+        let (own_id, body) = self.body_of(&errand);
         let edits = errand.edits.iter().cloned().chain(session).collect();
         let request = RelayRequest {
             method: errand.method,
             headers: errand.headers.clone(),
             edits,
             query: errand.query.clone(),
-            body: errand.body.clone(),
+            body,
         };
         let purpose = errand.purpose.clone();
-        self.calls.insert(call, Call { errand, relay_session, reading: None });
+        self.calls.insert(call, Call { errand, relay_session, own_id, reading: None });
         if purpose.is_timed() {
             self.limit_time(call);
         }
@@ -65,6 +69,14 @@ impl Proxy {
             self.on_upstream_called(stream, call);
         }
         self.actions.push(Action::Call { call, request });
+    }
+
+    /// The body, and the id of a request of the proxy's own.
+    fn body_of(&mut self, errand: &Errand) -> (Option<Id>, CallBody) {
+        let Some((method, params)) = &errand.own_request else { return (None, errand.body.clone()) };
+        let id = self.own_ids.next();
+        let body = format!(r#"{{"jsonrpc":"2.0","id":{},"method":"{method}","params":{params}}}"#, id.text());
+        (Some(id), CallBody::Bytes(body.into()))
     }
 
     /// The relay began or went on to answer: a timed call may take that long again.

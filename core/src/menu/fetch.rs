@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::listing::{list_body, page_of};
+use super::listing::{list_params, page_of};
 use super::{Lister, Menu, Rules, narrow};
 use crate::call::{Answered, Errand, Purpose};
 use crate::headers::HeaderEdit;
@@ -104,18 +104,18 @@ impl Proxy {
     fn fetch_page(&mut self) {
         let Some(era) = self.menus.fetch.eras.first().copied() else { return self.end_fetch() };
         let cursor = self.menus.fetch.cursor.as_deref();
+        let list = |meta| Errand::own_request(Purpose::Fetch, "tools/list", list_params(meta, cursor));
         let errand = match &self.menus.of(era).lister {
             Some(Lister::Modern(meta, headers)) => {
-                let mut errand = Errand::own(Purpose::Fetch, list_body(Some(meta), cursor));
+                let mut errand = list(Some(meta.as_str()));
                 errand.edits = headers.iter().cloned().map(HeaderEdit::Set).collect();
                 errand
             }
             Some(Lister::Legacy(session)) => {
                 let session = session.clone().filter(|session| self.sessions.is_live(session));
-                let errand = Errand::own(Purpose::Fetch, list_body(None, cursor));
-                errand.in_session(session.or_else(|| self.sessions.latest()))
+                list(None).in_session(session.or_else(|| self.sessions.latest()))
             }
-            None => Errand::own(Purpose::Fetch, list_body(None, cursor)).in_session(self.sessions.latest()),
+            None => list(None).in_session(self.sessions.latest()),
         };
         self.send(errand);
     }

@@ -130,14 +130,10 @@ pub(crate) fn divided(menu: &Menu, rules: &Rules<'_>) -> (Vec<String>, Vec<Strin
     menu.tools().map(|tool| tool.name.clone()).partition(|name| rules.shows(name))
 }
 
-/// The body of a `tools/list` of the proxy's own.
-pub(super) fn list_body(meta: Option<&str>, cursor: Option<&str>) -> String {
+/// The params of a `tools/list` of the proxy's own.
+pub(super) fn list_params(meta: Option<&str>, cursor: Option<&str>) -> String {
     let meta = meta.map(|meta| format!(r#""_meta":{meta}"#));
     let cursor = cursor.map(|cursor| format!(r#""cursor":{}"#, jsonrpc::quoted(cursor)));
     let params: Vec<String> = meta.into_iter().chain(cursor).collect();
-    let params = params.join(",");
-    format!(
-        r#"{{"jsonrpc":"2.0","id":{},"method":"tools/list","params":{{{params}}}}}"#,
-        crate::call::own_id().text()
-    )
+    format!("{{{}}}", params.join(","))
 }

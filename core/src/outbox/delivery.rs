@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::entry::Place;
 use super::write::Write;
-use crate::call::{Answered, Errand, Facts, Purpose, own_id};
+use crate::call::{Answered, Errand, Facts, Purpose};
 use crate::config::Backoff;
 use crate::headers::HeaderEdit;
 use crate::ids::CallId;
@@ -248,10 +248,7 @@ impl Proxy {
 }
 
 fn errand_of(place: Place, write: &Write) -> Errand {
-    let id = own_id();
-    let body =
-        format!(r#"{{"jsonrpc":"2.0","id":{},"method":"tools/call","params":{}}}"#, id.text(), write.params);
-    let mut errand = Errand::own(Purpose::Deliver(place), body);
+    let mut errand = Errand::own_request(Purpose::Deliver(place), "tools/call", write.params.clone());
     errand.edits = write.headers.iter().cloned().map(HeaderEdit::Set).collect();
     errand.query = write.query.clone();
     errand.in_session(write.session.clone())

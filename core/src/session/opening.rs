@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 
 use super::{OWN_PREFIX, Session, State};
-use crate::call::{Answered, Down, Errand, Facts, Purpose, Words, own_id};
+use crate::call::{Answered, Down, Errand, Facts, Purpose, Words};
 use crate::headers::{Header, HeaderEdit, PROTOCOL_VERSION, SESSION_ID};
 use crate::ids::ExchangeId;
 use crate::input::{Method, Sent};
@@ -74,12 +74,8 @@ impl Proxy {
             return;
         }
         session.state = State::Opening(None);
-        let body = format!(
-            r#"{{"jsonrpc":"2.0","id":{},"method":"initialize","params":{}}}"#,
-            own_id().text(),
-            session.params
-        );
-        self.send(Errand::own(Purpose::Open(id), body));
+        let errand = Errand::own_request(Purpose::Open(id), "initialize", session.params.clone());
+        self.send(errand);
     }
 
     /// The relay answered our `initialize`: it is told `initialized`, as the protocol asks.
@@ -111,8 +107,12 @@ impl Proxy {
         self.store_session(id);
         self.observe(Observation::SessionReopened);
         for errand in self.sessions.take_waiting(id) {
-            self.send(errand);
+            // Streams are asked for anew, below.
+            if !matches!(errand.purpose, Purpose::Listen(_)) {
+                self.send(errand);
+            }
         }
+        self.renew_upstreams(id);
         if !self.outbox.uses_session(id) {
             self.close_if_ended(id);
         }

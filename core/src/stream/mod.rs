@@ -69,6 +69,10 @@ impl Streams {
         self.open.values().any(|stream| stream.is_of(session))
     }
 
+    fn of_session(&self, session: &str) -> Vec<ExchangeId> {
+        self.open.iter().filter(|(_, stream)| stream.is_of(session)).map(|(id, _)| *id).collect()
+    }
+
     /// The streams on which this viewer hears of its menu.
     fn of(&self, viewer: &Viewer) -> Vec<ExchangeId> {
         self.open.iter().filter(|(_, stream)| stream.tells(viewer)).map(|(id, _)| *id).collect()

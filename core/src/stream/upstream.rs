@@ -140,6 +140,20 @@ impl Proxy {
         }
     }
 
+    /// A session was opened at the relay, again or late: its streams begin there, with no events of another one.
+    pub(crate) fn renew_upstreams(&mut self, session: &str) {
+        for exchange in self.streams.of_session(session) {
+            let Some(stream) = self.streams.open.get_mut(&exchange) else { continue };
+            stream.upstream.last_event = LastEvent::Forgotten;
+            if let Some(call) = stream.upstream.call.take() {
+                self.cancel(call);
+            }
+            if !self.timers.is_set(Why::Upstream(exchange)) {
+                self.open_upstream(exchange);
+            }
+        }
+    }
+
     /// An event of the relay's stream: passed on as it is, but for what is ours to tell.
     pub(crate) fn on_upstream_event(&mut self, exchange: ExchangeId, event: &Event) {
         let Some(stream) = self.streams.open.get_mut(&exchange) else { return };

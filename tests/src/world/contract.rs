@@ -95,6 +95,13 @@ impl Host {
         };
         let (method, query) = (request.method, request.query.clone());
         let request = SentRequest { method, query, headers, body, token: self.token };
+        if let Some(id) = request.own_id() {
+            let has_id = |call: &Call| call.request.own_id().as_ref() == Some(&id);
+            assert!(
+                !self.calls.values().any(has_id),
+                "two requests of the proxy's own are under way as {id}"
+            );
+        }
         self.calls.insert(call, Call { request, stage: CallStage::Sent });
     }
 

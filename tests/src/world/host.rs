@@ -117,6 +117,12 @@ impl SentRequest {
     pub fn rpc_method(&self) -> String {
         self.json()["method"].as_str().unwrap_or_default().into()
     }
+
+    /// The id of a request of the proxy's own.
+    pub fn own_id(&self) -> Option<String> {
+        let id = self.json()["id"].as_str()?.to_owned();
+        id.starts_with("relay-mcp-proxy").then_some(id)
+    }
 }
 
 impl Exchange {

@@ -1,11 +1,11 @@
 //! B-3.4 and B-6: sessions that are opened late, lost, shared and ended.
 
-use relay_mcp_core::{Config, Observation, RecordKind, WriteState};
+use relay_mcp_core::{CallId, Config, Method, Observation, RecordKind, WriteState};
 use relay_mcp_tests::world::messages::{
-    delete, in_session, initialize, keyed_write, legacy, notification, write,
+    delete, get, in_session, initialize, keyed_write, legacy, notification, write,
 };
-use relay_mcp_tests::world::{Host, SentRequest};
-use serde_json::json;
+use relay_mcp_tests::world::{Call, Host, SentRequest};
+use serde_json::{Value, json};
 
 const GREETING: &str = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-03-26"}}"#;
 
@@ -245,4 +245,73 @@ fn b_9_8_sessions_do_not_pile_up() {
     assert_eq!((host.status().sessions, host.disk.count(RecordKind::Session)), (3, 3));
     let late = host.request(in_session(legacy(1, "resources/list", &json!({})), Some(&first)));
     assert!(host.is_waiting(late), "what the relay says of it counts");
+}
+
+/// MCP wants each id once in a session; a server that is asked twice under one id mixes the answers up.
+#[test]
+fn b_6_1_what_the_proxy_asks_in_a_session_bears_an_id_of_its_own() {
+    let mut host = Host::new(Config::default());
+    let session = host.greeted(Some("s1"));
+    host.listed(Some(&session), &json!([{ "name": "relay_read" }]));
+    host.request(in_session(keyed_write(2, "k", "hi"), Some(&session)));
+    host.relay_is_away();
+    host.store_all();
+    host.relay_is_away();
+    host.request(in_session(legacy(3, "resources/list", &json!({})), Some(&session)));
+    host.relay_results(&json!({}));
+    host.pass(250);
+    let mut ids = asked(&host);
+    assert_eq!(ids.len(), 2, "the menu, and the write");
+    host.crash(0);
+    ids.extend(asked(&host));
+    assert_eq!(ids.len(), 3, "the write again, by the next proxy in the same session");
+    assert!(ids[0] != ids[1] && ids[1] != ids[2] && ids[2] != ids[0], "{ids:?}");
+}
+
+/// Ids of events are a session's own (B-7.1): in another one they would hide what the agent has not seen.
+#[test]
+fn b_6_1_a_stream_in_a_new_session_does_not_go_on_after_an_event_of_the_old_one() {
+    let mut host = Host::new(Config::default());
+    let session = host.greeted(Some("s1"));
+    host.request(get(Some(&session)));
+    let (stream, _) = stream_of(&host);
+    host.head(stream, 200, &[("content-type", "text/event-stream")]);
+    host.chunk(stream, b"id: 7\ndata: {}\n\n");
+    host.end(stream);
+    host.request(in_session(legacy(2, "resources/list", &json!({})), Some(&session)));
+    host.relay_says(404, &json!({}));
+    host.pass(100);
+    opens(&mut host, "s2");
+    let (_, stream) = stream_of(&host);
+    assert_eq!(in_relay_session(&stream), Some("s2"));
+    assert_eq!(stream.header("last-event-id"), None);
+}
+
+/// B-7.1: nobody speaks any more in a session that was forgotten.
+#[test]
+fn b_6_1_a_stream_that_outlived_its_session_is_opened_again_in_the_new_one() {
+    let mut host = Host::new(Config::default());
+    let session = host.greeted(Some("s1"));
+    host.request(get(Some(&session)));
+    let (old, _) = stream_of(&host);
+    host.head(old, 200, &[("content-type", "text/event-stream")]);
+    host.request(in_session(legacy(2, "resources/list", &json!({})), Some(&session)));
+    host.relay_says(404, &json!({}));
+    opens(&mut host, "s2");
+    let (new, stream) = stream_of(&host);
+    assert_ne!(new, old);
+    assert_eq!(in_relay_session(&stream), Some("s2"));
+}
+
+/// The relay's one stream.
+fn stream_of(host: &Host) -> (CallId, SentRequest) {
+    let is_stream = |(_, call): &(&CallId, &Call)| call.request.method == Method::Get;
+    let streams: Vec<_> = host.calls.iter().filter(is_stream).collect();
+    let [(id, call)] = streams[..] else { panic!("one stream, not {}", streams.len()) };
+    (*id, call.request.clone())
+}
+
+/// The ids under which the relay was asked something, and has not answered.
+fn asked(host: &Host) -> Vec<Value> {
+    host.unanswered().iter().map(|call| host.calls[call].request.json()["id"].clone()).collect()
 }

@@ -1,37 +1,86 @@
-//! rmcp, which was not written for these tests, as the agent and as the relay.
+//! Clients that were not written for these tests, as the agent: the official SDKs in TypeScript, Python and Rust,
+//! and the Inspector. The relay is rmcp, which was not written for them either.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod agent;
+mod inspector;
 mod rmcp_agent;
 mod rmcp_relay;
+mod scripted;
+mod story;
 
+use agent::Agent;
 use relay_mcp_tests::proxy::Proxy;
-use relay_mcp_tests::wait::{until_async, until_true, within};
-use rmcp::model::SubscriptionFilter;
 use rmcp_agent::RmcpAgent;
 use rmcp_relay::{Eras, RmcpRelay, TOOLS};
+use scripted::{PYTHON_1, PYTHON_2, ScriptedAgent, TYPESCRIPT_1, TYPESCRIPT_2};
 use serde_json::json;
 
-async fn proxy_of(relay: &RmcpRelay) -> Proxy {
-    Proxy::to_url(&relay.origin()).relay_timeout("5s").start().await
+/// Every story with one client; `$best` is the latest revision that it speaks.
+macro_rules! client {
+    ($name:ident, $best:literal, $connect:expr) => {
+        mod $name {
+            use super::*;
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn lives_with_a_legacy_relay() {
+                lives_with(Eras::Legacy, "2025-11-25", $connect).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn lives_with_a_relay_of_both_eras() {
+                lives_with(Eras::Both, $best, $connect).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn comes_before_the_relay() {
+                comes_first($connect).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn outlives_the_proxy() {
+                outlives($connect).await;
+            }
+        }
+    };
 }
 
-/// The whole life of a session: list, call, another context, an outage, a relay that knows nobody any more.
-async fn lives_through_everything(relay: &RmcpRelay, proxy: &Proxy, agent: &RmcpAgent) {
-    assert_eq!(agent.menu().await, TOOLS[..2]);
-    assert_eq!(agent.call("relay_list_messages", json!({})).await["by"], "rmcp");
-    assert_eq!(agent.call("relay_reply", json!({"text": "before"})).await["by"], "rmcp");
+client!(typescript_1, "2025-11-25", async |proxy| ScriptedAgent::connect(TYPESCRIPT_1, "legacy", proxy)
+    .await);
+client!(typescript_2, "2025-11-25", async |proxy| ScriptedAgent::connect(TYPESCRIPT_2, "legacy", proxy)
+    .await);
+client!(typescript_2_auto, "2026-07-28", async |proxy| ScriptedAgent::connect(TYPESCRIPT_2, "auto", proxy)
+    .await);
+client!(python_1, "2025-11-25", async |proxy| ScriptedAgent::connect(PYTHON_1, "legacy", proxy).await);
+client!(python_2, "2026-07-28", async |proxy| ScriptedAgent::connect(PYTHON_2, "auto", proxy).await);
+client!(rmcp_initializing, "2025-11-25", async |proxy| RmcpAgent::legacy(proxy).await);
+client!(rmcp_probing, "2026-07-28", async |proxy| RmcpAgent::auto(proxy).await);
 
+async fn proxy_of(relay: &RmcpRelay) -> Proxy {
+    Proxy::to_url(&relay.origin()).relay_timeout("15s").start().await
+}
+
+async fn lives_with<A: Agent>(eras: Eras, version: &str, connect: impl AsyncFn(&Proxy) -> A) {
+    let relay = RmcpRelay::start(eras).await;
+    let proxy = proxy_of(&relay).await;
+    let agent = connect(&proxy).await;
+    assert_eq!(agent.version(), version);
+    story::lives_through_everything(&relay, &proxy, agent).await;
+}
+
+async fn comes_first<A: Agent>(connect: impl AsyncFn(&Proxy) -> A) {
+    let relay = RmcpRelay::start(Eras::Legacy).await;
     relay.stop().await;
-    let receipt = agent.call("relay_reply", json!({"text": "meanwhile"})).await;
-    assert_eq!(receipt["queued"], true, "{receipt}");
-    assert_eq!(agent.menu().await.len(), 2, "the menu is remembered");
+    let proxy = proxy_of(&relay).await;
+    let agent = connect(&proxy).await;
+    story::comes_before_the_relay(&relay, &proxy, agent).await;
+}
 
-    relay.start_again().await;
-    proxy.depth_is(0).await;
-    assert_eq!(agent.call("relay_list_messages", json!({})).await["by"], "rmcp");
-    assert_eq!(agent.call("relay_reply", json!({"text": "after"})).await["by"], "rmcp");
-    assert_eq!(relay.applied(), ["before", "meanwhile", "after"]);
-    assert_eq!(proxy.status().await["outbox"]["deadLetters"], 0);
+async fn outlives<A: Agent>(connect: impl AsyncFn(&Proxy) -> A) {
+    let relay = RmcpRelay::start(Eras::Both).await;
+    let mut proxy = proxy_of(&relay).await;
+    let agent = connect(&proxy).await;
+    story::outlives_the_proxy(&relay, &mut proxy, agent).await;
 }
 
 /// With nobody between them, so that a failure of the others is the proxy's.
@@ -39,103 +88,11 @@ async fn lives_through_everything(relay: &RmcpRelay, proxy: &Proxy, agent: &Rmcp
 async fn rmcp_understands_itself() {
     for eras in [Eras::Legacy, Eras::Both] {
         let relay = RmcpRelay::start(eras).await;
-        let agent = RmcpAgent::directly(&format!("{}/api/mcp", relay.origin())).await;
-        assert_eq!(agent.menu().await, TOOLS);
+        let mut agent = RmcpAgent::directly(&format!("{}/api/mcp", relay.origin())).await;
+        let names: Vec<_> = agent.menu().await.iter().map(|tool| tool["name"].clone()).collect();
+        assert_eq!(names, TOOLS);
         let write = json!({"text": "x", "idempotencyKey": "k"});
-        assert_eq!(agent.call("relay_reply", write).await["by"], "rmcp");
+        assert_eq!(agent.call("relay_reply", write, 0).await.unwrap().content["by"], "rmcp");
         assert_eq!(relay.applied(), ["x"]);
     }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_legacy_client_of_a_legacy_relay() {
-    let relay = RmcpRelay::start(Eras::Legacy).await;
-    let proxy = proxy_of(&relay).await;
-    let agent = RmcpAgent::legacy(&proxy).await;
-    lives_through_everything(&relay, &proxy, &agent).await;
-    agent.client.cancel().await.unwrap();
-}
-
-/// B-3.5: it probes, falls back, and lives on. This relay answers the probe with a discovery that names
-/// legacy revisions only; without the proxy the client gives up.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_probing_client_of_a_legacy_relay() {
-    let relay = RmcpRelay::start(Eras::Legacy).await;
-    let proxy = proxy_of(&relay).await;
-    let agent = RmcpAgent::auto(&proxy).await;
-    lives_through_everything(&relay, &proxy, &agent).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_modern_client_of_a_modern_relay() {
-    let relay = RmcpRelay::start(Eras::Both).await;
-    let proxy = proxy_of(&relay).await;
-    let agent = RmcpAgent::auto(&proxy).await;
-    lives_through_everything(&relay, &proxy, &agent).await;
-}
-
-/// B-4.6, B-7.1
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_legacy_client_is_told_of_another_menu() {
-    let relay = RmcpRelay::start(Eras::Legacy).await;
-    let proxy = proxy_of(&relay).await;
-    let agent = RmcpAgent::legacy(&proxy).await;
-    assert_eq!(agent.menu().await, TOOLS[..2]);
-    let listens = async || (proxy.status().await["streams"] == 1).then_some(());
-    until_async("rmcp has opened its stream", listens).await;
-    proxy.control().isolated_worktree(true).await;
-    agent.is_told(1).await;
-    assert_eq!(agent.menu().await, TOOLS);
-    relay.stop().await;
-    proxy.control().isolated_worktree(false).await;
-    agent.is_told(2).await;
-    assert_eq!(agent.menu().await, TOOLS[..2]);
-}
-
-/// B-4.6, B-7.2
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_modern_client_is_told_of_another_menu() {
-    let relay = RmcpRelay::start(Eras::Both).await;
-    let proxy = proxy_of(&relay).await;
-    let agent = RmcpAgent::auto(&proxy).await;
-    assert_eq!(agent.menu().await, TOOLS[..2]);
-    let filter = SubscriptionFilter::builder().tools_list_changed().build();
-    let mut subscription = within("rmcp to subscribe", agent.client.listen(filter)).await.unwrap();
-    proxy.control().isolated_worktree(true).await;
-    let told = within("rmcp is told", subscription.next()).await.unwrap();
-    assert!(told.is_some());
-    assert_eq!(agent.menu().await, TOOLS);
-}
-
-/// B-3.2, B-3.4: it connects while there is no relay, and works when there is one.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_that_come_before_the_relay() {
-    let relay = RmcpRelay::start(Eras::Legacy).await;
-    relay.stop().await;
-    let proxy = proxy_of(&relay).await;
-    let legacy = RmcpAgent::legacy(&proxy).await;
-    let probing = RmcpAgent::auto(&proxy).await;
-    for agent in [&legacy, &probing] {
-        assert_eq!(agent.menu().await, [""; 0]);
-    }
-    assert_eq!(legacy.call("relay_reply", json!({"text": "early"})).await["queued"], true);
-    relay.start_again().await;
-    until_true("the early write arrives", || relay.applied() == ["early"]).await;
-    for agent in [&legacy, &probing] {
-        assert_eq!(agent.call("relay_list_messages", json!({})).await["by"], "rmcp");
-        agent.is_told(1).await;
-        assert_eq!(agent.menu().await, TOOLS[..2]);
-    }
-}
-
-/// B-6.1: a restart of the proxy is no more than a broken connection.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_outlives_a_restart_of_the_proxy() {
-    let relay = RmcpRelay::start(Eras::Legacy).await;
-    let mut proxy = proxy_of(&relay).await;
-    let agent = RmcpAgent::legacy(&proxy).await;
-    assert_eq!(agent.menu().await, TOOLS[..2]);
-    proxy.restart_here().await;
-    assert_eq!(agent.call("relay_reply", json!({"text": "x"})).await["by"], "rmcp");
-    assert_eq!(relay.applied(), ["x"]);
 }

@@ -1,31 +1,43 @@
 //! An rmcp client as the agent.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use relay_mcp_tests::proxy::Proxy;
-use relay_mcp_tests::wait::{until_true, within};
-use rmcp::model::{CallToolRequestParams, ProtocolVersion};
+use relay_mcp_tests::wait::{until, within};
+use rmcp::model::{CallToolRequestParams, ProgressNotificationParam, ProtocolVersion, SubscriptionFilter};
 use rmcp::service::{NotificationContext, RunningService};
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 use rmcp::{ClientHandler, ClientLifecycleMode, ClientServiceExt, RoleClient};
 use serde_json::Value;
 
-/// Counts how often it is told that the menu has changed.
+use crate::agent::{Agent, Called};
+
+/// What it was told, outside of answers.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Told(Arc<AtomicUsize>);
+pub(crate) struct Told(Arc<Mutex<Heard>>);
+
+#[derive(Debug, Default)]
+struct Heard {
+    changes: usize,
+    progress: Vec<f64>,
+}
 
 impl ClientHandler for Told {
     async fn on_tool_list_changed(&self, _context: NotificationContext<RoleClient>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
+        self.0.lock().unwrap().changes += 1;
+    }
+
+    async fn on_progress(&self, progress: ProgressNotificationParam, _: NotificationContext<RoleClient>) {
+        self.0.lock().unwrap().progress.push(progress.progress);
     }
 }
 
 /// A connected client.
 pub(crate) struct RmcpAgent {
-    pub(crate) client: RunningService<RoleClient, Told>,
+    client: RunningService<RoleClient, Told>,
     told: Told,
+    version: String,
 }
 
 impl RmcpAgent {
@@ -57,25 +69,64 @@ impl RmcpAgent {
         let told = Told::default();
         let transport = StreamableHttpClientTransport::from_config(config);
         let client = within("rmcp to connect", told.clone().serve_with_lifecycle(transport, lifecycle)).await;
-        Self { client: client.expect("rmcp connects"), told }
+        let client = client.expect("rmcp connects");
+        let version = client.peer_info().expect("a hello").protocol_version.to_string();
+        let agent = Self { client, told, version };
+        if agent.version.as_str() >= "2026-07-28" {
+            agent.subscribe().await;
+        }
+        agent
     }
 
-    /// The names in the menu.
-    pub(crate) async fn menu(&self) -> Vec<String> {
+    /// In the modern era a server tells of changes only where it was asked to.
+    async fn subscribe(&self) {
+        let filter = SubscriptionFilter::builder().tools_list_changed().build();
+        let subscription = within("rmcp to subscribe", self.client.listen(filter)).await;
+        let (mut subscription, told) = (subscription.expect("a subscription"), self.told.clone());
+        tokio::spawn(async move {
+            while let Ok(Some(_)) = subscription.next().await {
+                told.0.lock().unwrap().changes += 1;
+            }
+        });
+    }
+}
+
+impl Agent for RmcpAgent {
+    fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// It does not.
+    fn checks_results(&self) -> bool {
+        false
+    }
+
+    async fn menu(&mut self) -> Vec<Value> {
         let tools = within("rmcp's tools/list", self.client.list_all_tools()).await.expect("a menu");
-        tools.into_iter().map(|tool| tool.name.into_owned()).collect()
+        tools.iter().map(|tool| serde_json::to_value(tool).unwrap()).collect()
     }
 
-    /// The `structuredContent` of a call.
-    pub(crate) async fn call(&self, tool: &'static str, arguments: Value) -> Value {
+    async fn call(&mut self, tool: &str, arguments: Value, steps: usize) -> Result<Called, String> {
         let arguments = arguments.as_object().expect("an object").clone();
-        let params = CallToolRequestParams::new(tool).with_arguments(arguments);
-        let result = within("rmcp's tools/call", self.client.call_tool(params)).await.expect("a result");
-        result.structured_content.expect("structured content")
+        let params = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
+        self.told.0.lock().unwrap().progress.clear();
+        let result = within("rmcp's tools/call", self.client.call_tool(params)).await;
+        let result = result.map_err(|error| error.to_string())?;
+        let content = result.structured_content.unwrap_or_default();
+        let heard = || Some(self.told.0.lock().unwrap().progress.clone());
+        let mut progress =
+            until("rmcp hears of the progress", || heard().filter(|all| all.len() >= steps)).await;
+        // rmcp hears each notification in a task of its own, in no order.
+        progress.sort_by(f64::total_cmp);
+        Ok(Called { content, progress })
     }
 
-    /// Waits until it was told of a changed menu so often.
-    pub(crate) async fn is_told(&self, times: usize) {
-        until_true("rmcp is told", || self.told.0.load(Ordering::SeqCst) >= times).await;
+    async fn told(&mut self, times: usize) -> usize {
+        let told = || Some(self.told.0.lock().unwrap().changes).filter(|told| *told >= times);
+        until("rmcp is told", told).await
+    }
+
+    async fn leave(self) {
+        within("rmcp's farewell", self.client.cancel()).await.expect("rmcp ends");
     }
 }

@@ -1,8 +1,9 @@
 //! An rmcp server as the relay, with sessions that a restart forgets.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use hyper::service::service_fn;
@@ -10,14 +11,15 @@ use hyper_util::rt::TokioIo;
 use relay_mcp_tests::relay::port;
 use relay_mcp_tests::wait::{until, until_async};
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, ListToolsResult,
-    PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig, Tool,
+    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, JsonObject, ListToolsResult,
+    PaginatedRequestParams, ProgressNotificationParam, ProtocolVersion, ServerCapabilities, ServerConfig,
+    Tool,
 };
 use rmcp::service::RequestContext;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -35,18 +37,30 @@ pub(crate) enum Eras {
 pub(crate) struct RmcpRelay {
     port: u16,
     eras: Eras,
-    applied: Applied,
+    writes: Arc<Mutex<Writes>>,
+    breaks_its_schema: Arc<AtomicBool>,
     serving: Mutex<Option<AbortHandle>>,
 }
 
-/// Key → text, and the order.
-type Applied = Arc<Mutex<(BTreeMap<String, String>, Vec<String>)>>;
+/// The writes that came, each key applied once.
+#[derive(Debug, Default)]
+struct Writes {
+    keys: BTreeSet<String>,
+    applied: Vec<String>,
+    repeated: Vec<String>,
+}
 
 impl RmcpRelay {
     pub(crate) async fn start(eras: Eras) -> Self {
         let listener = port::listen_anywhere().await;
         let port = listener.local_addr().unwrap().port();
-        let relay = Self { port, eras, applied: Applied::default(), serving: Mutex::default() };
+        let relay = Self {
+            port,
+            eras,
+            writes: Arc::default(),
+            breaks_its_schema: Arc::default(),
+            serving: Mutex::default(),
+        };
         relay.serve(listener);
         relay
     }
@@ -57,7 +71,17 @@ impl RmcpRelay {
 
     /// The texts that were applied, each key once.
     pub(crate) fn applied(&self) -> Vec<String> {
-        self.applied.lock().unwrap().1.clone()
+        self.writes.lock().unwrap().applied.clone()
+    }
+
+    /// The texts that came once more under their keys.
+    pub(crate) fn repeated(&self) -> Vec<String> {
+        self.writes.lock().unwrap().repeated.clone()
+    }
+
+    /// Whether `relay_reply` applies nothing, and answers with what its `outputSchema` forbids.
+    pub(crate) fn breaks_its_schema(&self, breaks: bool) {
+        self.breaks_its_schema.store(breaks, Ordering::SeqCst);
     }
 
     /// Dies; its sessions die with it.
@@ -77,7 +101,11 @@ impl RmcpRelay {
     }
 
     fn serve(&self, listener: TcpListener) {
-        let handler = Handler { eras: self.eras, applied: self.applied.clone() };
+        let handler = Handler {
+            eras: self.eras,
+            writes: self.writes.clone(),
+            breaks_its_schema: self.breaks_its_schema.clone(),
+        };
         let service: StreamableHttpService<Handler, LocalSessionManager> = StreamableHttpService::new(
             move || Ok(handler.clone()),
             Arc::default(),
@@ -107,7 +135,8 @@ async fn accept_all(listener: TcpListener, service: StreamableHttpService<Handle
 #[derive(Clone)]
 struct Handler {
     eras: Eras,
-    applied: Applied,
+    writes: Arc<Mutex<Writes>>,
+    breaks_its_schema: Arc<AtomicBool>,
 }
 
 impl ServerHandler for Handler {
@@ -128,25 +157,56 @@ impl ServerHandler for Handler {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let schema = json!({"type": "object"}).as_object().unwrap().clone();
-        let tools = TOOLS.map(|name| Tool::new(name, name, Arc::new(schema.clone())));
-        Ok(ListToolsResult::with_all_items(tools.to_vec()))
+        let input = object(json!({"type": "object"}));
+        let output = object(json!({
+            "type": "object",
+            "properties": {"tool": {"type": "string"}, "by": {"type": "string"}},
+            "required": ["tool", "by"],
+            "additionalProperties": false,
+        }));
+        let tool = |name| Tool::new(name, name, input.clone()).with_raw_output_schema(output.clone());
+        Ok(ListToolsResult::with_all_items(TOOLS.map(tool).to_vec()))
     }
 
     async fn call_tool(
         &self,
         request: CallToolRequestParams,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let arguments = request.arguments.unwrap_or_default();
-        let string = |name: &str| arguments.get(name).and_then(|value| value.as_str()).map(str::to_owned);
         if request.name == "relay_reply" {
-            let (key, text) = (string("idempotencyKey").expect("a key"), string("text").unwrap_or_default());
-            let mut applied = self.applied.lock().unwrap();
-            if applied.0.insert(key, text.clone()).is_none() {
-                applied.1.push(text);
+            if self.breaks_its_schema.load(Ordering::SeqCst) {
+                return Ok(CallToolResult::structured(json!({"tool": request.name})).into());
             }
+            self.apply(&request.arguments.clone().unwrap_or_default());
+        } else {
+            tell_progress(&context).await;
         }
         Ok(CallToolResult::structured(json!({"tool": request.name, "by": "rmcp"})).into())
     }
+}
+
+impl Handler {
+    fn apply(&self, arguments: &JsonObject) {
+        let string = |name: &str| arguments.get(name).and_then(|value| value.as_str()).map(str::to_owned);
+        let (key, text) = (string("idempotencyKey").expect("a key"), string("text").unwrap_or_default());
+        let mut writes = self.writes.lock().unwrap();
+        if writes.keys.insert(key) {
+            writes.applied.push(text);
+        } else {
+            writes.repeated.push(text);
+        }
+    }
+}
+
+/// One step, and another, for a client that wants to know.
+async fn tell_progress(context: &RequestContext<RoleServer>) {
+    let Some(token) = context.meta.get_progress_token() else { return };
+    for step in [1.0, 2.0] {
+        let progress = ProgressNotificationParam::new(token.clone(), step);
+        context.peer.notify_progress(progress).await.expect("progress is told");
+    }
+}
+
+fn object(value: Value) -> Arc<JsonObject> {
+    Arc::new(value.as_object().expect("an object").clone())
 }
