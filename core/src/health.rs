@@ -1,27 +1,44 @@
 //! The relay's health: what its answers and failures set off.
 
-use crate::call::{Down, Errand, Loss, Purpose};
+use alloc::vec::Vec;
+
+use crate::call::{Call, Down, Errand, Loss, Purpose};
+use crate::ids::CallId;
 use crate::observation::Observation;
 use crate::proxy::Proxy;
 use crate::relay::Doubt;
 use crate::status::Why;
 
 impl Proxy {
-    /// The relay answered a call, `is_forward` when that was the agent's own. When it had been away: what is queued goes out at once (B-5.8), and the
+    /// The relay answered this call. When it had been away: what is queued goes out at once (B-5.8), and the
     /// menu is fetched again (B-4.6).
-    pub(crate) fn on_relay_answered(&mut self, is_forward: bool) {
+    pub(crate) fn on_relay_answered(&mut self, call: CallId) {
+        let is_forward = self.calls.get(&call).is_some_and(|known| known.errand.purpose.is_forward());
         let was_down = self.relay.is_down();
         self.hurry_delivery(was_down, self.relay.doubt() != Doubt::None, is_forward);
         self.relay.heard(self.now);
-        if self.relay.set_doubt(Doubt::None) {
-            self.timers.clear(Why::Probe);
+        let was_in_doubt = self.relay.set_doubt(Doubt::None);
+        let after = self.relay.answered(self.now);
+        if was_in_doubt || after.is_some() {
+            self.end_probing(call);
         }
-        let Some(after) = self.relay.answered(self.now) else { return };
-        self.timers.clear(Why::Probe);
+        let Some(after) = after else { return };
         self.observe(Observation::RelayUp { after });
         if was_down {
             self.hurry_upstreams();
             self.fetch_known_menus();
+        }
+    }
+
+    /// The relay answered this call: what the pings ask that are still under way is known, and those that were
+    /// sent into the void say nothing of it any more.
+    fn end_probing(&mut self, answered: CallId) {
+        self.timers.clear(Why::Probe);
+        let is_idle =
+            |(call, known): &(&CallId, &Call)| known.errand.purpose == Purpose::Probe && **call != answered;
+        let idle: Vec<CallId> = self.calls.iter().filter(is_idle).map(|(call, _)| *call).collect();
+        for ping in idle {
+            self.cancel(ping);
         }
     }
 

@@ -31,7 +31,7 @@ impl Proxy {
             }
             return;
         }
-        self.on_relay_answered(self.calls.get(&call).is_some_and(|known| known.errand.purpose.is_forward()));
+        self.on_relay_answered(call);
         self.rearm(call);
         match head.status {
             401 | 403 if head.token_changed && self.send_again_with_token(call) => {}

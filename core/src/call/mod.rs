@@ -203,7 +203,7 @@ impl Purpose {
     }
 
     /// Whether it carries a message of the agent, and no write: those have their own order.
-    fn is_forward(&self) -> bool {
+    pub(crate) fn is_forward(&self) -> bool {
         self.exchange().is_some() && !matches!(self, Self::Listen(_))
     }
 

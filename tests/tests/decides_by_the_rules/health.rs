@@ -88,6 +88,27 @@ fn g6_the_first_answer_closes_the_breaker_and_a_lost_ping_holds_up_no_other() {
 }
 
 #[test]
+fn g6_pings_that_are_still_under_way_when_the_relay_is_back_say_nothing_of_it() {
+    let mut host = silent();
+    host.pass(4_000);
+    let (pings, others): (Vec<_>, Vec<_>) =
+        host.unanswered().into_iter().partition(|call| host.says(*call) == "ping");
+    assert!(pings.len() > 3, "{pings:?}");
+    for call in others.into_iter().chain(pings.last().copied()) {
+        host.answer_call(call, 200, &[], "{}");
+    }
+    let outages = |host: &Host| {
+        host.observed.iter().filter(|seen| matches!(seen, Observation::RelayDown { .. })).count()
+    };
+    let before = outages(&host);
+    for call in &pings {
+        host.fail(*call, Sent::Unknown, "connection reset");
+    }
+    assert_eq!((outages(&host), state(&mut host)), (before, RelayState::Up));
+    assert!(pings.iter().all(|call| !host.calls.contains_key(call)), "nobody waits for them either");
+}
+
+#[test]
 fn g6_a_slow_call_is_no_outage_where_a_ping_is_answered() {
     let mut host = Host::new(Config::default());
     host.listed(None, &json!([{ "name": "a" }]));
