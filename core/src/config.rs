@@ -27,7 +27,8 @@ pub struct Config {
     pub keepalive: Duration,
     /// How the outbox waits between attempts (B-5.8).
     pub backoff: Backoff,
-    /// How often a relay that is down is asked whether it is back, at the most.
+    /// How often a relay that is down is asked whether it is back, at the most; also how long a ping may take
+    /// that is to settle a doubt.
     pub probe_every: Duration,
     /// How often a queue that paused for a refused token is tried all the same (B-5.8).
     pub paused_retry: Duration,

@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 pub(crate) struct Relay {
     state: RelayState,
     since: Timestamp,
-    /// When anything came from it last.
+    /// When anything came from it last; at first, since when nothing has.
     heard_at: Timestamp,
     doubt: Doubt,
     /// The newest era that it was seen to speak.
@@ -36,16 +36,10 @@ pub(crate) enum Doubt {
 impl Relay {
     /// A relay of which nothing is known.
     pub(crate) fn new(now: Timestamp) -> Self {
-        Self {
-            state: RelayState::Unknown,
-            since: now,
-            heard_at: Timestamp::default(),
-            doubt: Doubt::None,
-            era: None,
-        }
+        Self { state: RelayState::Unknown, since: now, heard_at: now, doubt: Doubt::None, era: None }
     }
 
-    /// Whether its last call was not answered.
+    /// Whether it is away, as far as is known; doubt alone is not enough.
     pub(crate) fn is_down(&self) -> bool {
         self.state == RelayState::Down
     }

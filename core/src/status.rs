@@ -60,11 +60,11 @@ pub struct RelayStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RelayState {
-    /// Its last call was answered.
+    /// It answered, and nothing shows that it is away since.
     Up,
-    /// Its last call was not.
+    /// It is away: it refused a call, or did not answer a ping.
     Down,
-    /// There was no call yet.
+    /// It has not been heard of yet.
     Unknown,
 }
 
@@ -151,7 +151,7 @@ pub enum Why {
     CallTimeout(crate::ids::CallId),
     /// The head of the outbox is tried again.
     Delivery,
-    /// A relay that is down is asked whether it is back.
+    /// A relay that is down, or may be, is asked whether it is there.
     Probe,
     /// The menu, whose last fetch the relay refused, is fetched again.
     Menu,

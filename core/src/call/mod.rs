@@ -73,7 +73,7 @@ pub(crate) enum Purpose {
     Listen(ExchangeId),
     /// A page of the proxy's own fetch of the menu (B-4.7).
     Fetch,
-    /// Asks a relay that is down whether it is back (OUTBOX G6).
+    /// Asks a relay that is down, or may be, whether it is there (OUTBOX G6).
     Probe,
     /// Ends a session at the relay, as well as may be (B-1.6).
     Close,

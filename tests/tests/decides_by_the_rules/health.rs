@@ -71,6 +71,16 @@ fn g6_nobody_waits_for_a_relay_that_is_silent() {
 }
 
 #[test]
+fn g6_a_relay_that_never_said_anything_has_been_silent_since_the_proxy_was_opened() {
+    let mut host = Host::new(Config::default());
+    list(&mut host, 1);
+    host.pass(TOO_LONG + 1_000);
+    let exchange = read(&mut host, 2);
+    let message = "relay unreachable: it has been silent for 11001 ms";
+    assert_eq!(host.json(exchange)["error"]["message"], message);
+}
+
+#[test]
 fn g6_the_first_answer_closes_the_breaker_and_a_lost_ping_holds_up_no_other() {
     let mut host = silent();
     let pings = |host: &Host| {
