@@ -144,7 +144,7 @@ impl Proxy {
                 return self.read(call, head, true);
             }
             403 => self.on_upstream_refused(stream),
-            408 | 425 | 429 | 500.. => self.on_upstream_broken(stream),
+            status if is_passing(status) => self.on_upstream_broken(stream),
             _ => self.on_upstream_absent(stream),
         }
         self.cancel(call);
@@ -188,6 +188,11 @@ impl Proxy {
 fn is_stream(head: &RelayHead) -> bool {
     let content_type = headers::value(&head.headers, CONTENT_TYPE).unwrap_or_default();
     content_type.get(..EVENT_STREAM.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(EVENT_STREAM))
+}
+
+/// Whether a status says nothing of what was asked, only that it was not the time for it (B-5.8).
+pub(crate) fn is_passing(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429 | 500..)
 }
 
 /// The relay's wish for a pause, in seconds; hosts turn dates into seconds. An hour at the most.

@@ -21,6 +21,7 @@ use crate::input::{Method, Sent};
 use crate::jsonrpc::Id;
 use crate::outbox::Place;
 
+pub(crate) use head::is_passing;
 pub(crate) use outcome::{Words, with_id};
 pub(crate) use reading::{Facts, Reading};
 

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::entry::Place;
 use super::write::Write;
-use crate::call::{Answered, Errand, Facts, Purpose};
+use crate::call::{Answered, Errand, Facts, Purpose, is_passing};
 use crate::config::Backoff;
 use crate::headers::HeaderEdit;
 use crate::ids::CallId;
@@ -252,11 +252,6 @@ fn errand_of(place: Place, write: &Write) -> Errand {
     errand.edits = write.headers.iter().cloned().map(HeaderEdit::Set).collect();
     errand.query = write.query.clone();
     errand.in_session(write.session.clone())
-}
-
-/// The statuses that say nothing of the write itself (B-5.8).
-fn is_passing(status: u16) -> bool {
-    matches!(status, 408 | 425 | 429 | 500..)
 }
 
 /// What an answer means for the write (B-5.8).

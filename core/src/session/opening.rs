@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 
 use super::{OWN_PREFIX, Session, State};
-use crate::call::{Answered, Down, Errand, Facts, Purpose, Words};
+use crate::call::{Answered, Down, Errand, Facts, Purpose, Words, is_passing};
 use crate::headers::{Header, HeaderEdit, PROTOCOL_VERSION, SESSION_ID};
 use crate::ids::ExchangeId;
 use crate::input::{Method, Sent};
@@ -141,6 +141,7 @@ impl Proxy {
         for purpose in self.sessions.give_up(id) {
             match purpose {
                 Purpose::Deliver(place) => self.on_delivery_unopened(place, facts, &words.message),
+                Purpose::Listen(stream) if is_passing(facts.status) => self.on_upstream_broken(stream),
                 purpose => self.refused(purpose, &words),
             }
         }

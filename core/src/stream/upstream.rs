@@ -141,15 +141,18 @@ impl Proxy {
     }
 
     /// A session was opened at the relay, again or late: its streams begin there, with no events of another one.
+    /// One that waits does not wait for long any more, since whatever it waits for may have passed.
     pub(crate) fn renew_upstreams(&mut self, session: &str) {
         for exchange in self.streams.of_session(session) {
             let Some(stream) = self.streams.open.get_mut(&exchange) else { continue };
             stream.upstream.last_event = LastEvent::Forgotten;
+            let soon = self.now + self.config.probe_every.max(stream.upstream.retry);
             if let Some(call) = stream.upstream.call.take() {
                 self.cancel(call);
             }
-            if !self.timers.is_set(Why::Upstream(exchange)) {
-                self.open_upstream(exchange);
+            match self.timers.is_set(Why::Upstream(exchange)) {
+                true => self.timers.set_at_latest(Why::Upstream(exchange), soon),
+                false => self.open_upstream(exchange),
             }
         }
     }

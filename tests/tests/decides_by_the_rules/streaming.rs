@@ -119,3 +119,24 @@ fn b_7_1_a_relay_that_always_says_404_to_a_get_has_no_stream() {
     assert!(host.upstream().is_none());
     assert!(host.is_waiting(stream), "the agent's stream stays");
 }
+
+/// A relay that is just being started may answer before it can do anything.
+#[test]
+fn b_7_1_a_session_that_cannot_be_opened_now_keeps_no_stream_waiting_for_long() {
+    for (status, is_opened_for_the_stream) in [(500, true), (429, true), (400, false)] {
+        let mut host = Host::new(Config::default());
+        let session = host.greeted(Some("s1"));
+        host.request(get(Some(&session)));
+        host.stream_meets(404);
+        host.relay_says(status, &json!({}));
+        host.pass(1_000);
+        if !is_opened_for_the_stream {
+            assert!(host.unanswered().is_empty(), "a relay that refuses is left in peace");
+            host.request(in_session(legacy(1, "resources/list", &json!({})), Some(&session)));
+        }
+        host.opens_session("s2");
+        host.pass(1_000);
+        let (_, again) = host.upstream().expect("asked for in the new session");
+        assert_eq!(again.header("mcp-session-id"), Some("s2"), "{status}");
+    }
+}
