@@ -105,7 +105,7 @@ impl Proxy {
         };
         self.relay.speaks(Era::Legacy);
         self.remember_hello(Era::Legacy, result.clone());
-        let session = self.begin_session(exchange, facts.session.take(), facts.told_session.take());
+        let session = self.begin_session(exchange, facts.session.take());
         facts.edits.push(HeaderEdit::Set(Header::new(SESSION_ID, session)));
         let greeting = as_initialize_result(&result, None);
         let body = with_result(body, &greeting);

@@ -112,12 +112,10 @@ impl Proxy {
             return Vec::new();
         };
         let mut edits = facts.edits;
-        if matches!(known.errand.purpose, Purpose::Greet(_)) {
+        if let Purpose::Greet(exchange) = known.errand.purpose {
             let id = facts.session.unwrap_or_else(|| self.own_session_id());
             edits.push(HeaderEdit::Set(Header::new(SESSION_ID, id.clone())));
-            if let Some(reading) = self.calls.get_mut(&call).and_then(|known| known.reading.as_mut()) {
-                reading.facts.told_session = Some(id);
-            }
+            self.sessions.tell(exchange, id);
         }
         edits
     }

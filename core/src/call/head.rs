@@ -154,7 +154,6 @@ impl Proxy {
         let facts = Facts {
             status: head.status,
             session: headers::value(&head.headers, SESSION_ID).map(String::from),
-            told_session: None,
             retry_after: retry_after(head),
             edits: self.session_edits(call, head),
             event: None,

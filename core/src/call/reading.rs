@@ -18,8 +18,6 @@ pub(crate) struct Facts {
     pub(crate) status: u16,
     /// The session that the relay names.
     pub(crate) session: Option<String>,
-    /// The session that the agent was told in the head of an answer that began before its response.
-    pub(crate) told_session: Option<String>,
     /// How long the relay wants to be left alone.
     pub(crate) retry_after: Option<Duration>,
     /// What to change in the head when it goes on to the agent.

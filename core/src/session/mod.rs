@@ -21,8 +21,17 @@ const OWN_PREFIX: &str = "relay-mcp-proxy-";
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sessions {
     known: BTreeMap<String, Session>,
-    /// What agents said of themselves in an `initialize` that is not answered yet.
-    expected: BTreeMap<ExchangeId, String>,
+    /// What is known of those whose `initialize` is not answered yet.
+    expected: BTreeMap<ExchangeId, Expected>,
+}
+
+/// A session before its `initialize` is answered.
+#[derive(Clone, Debug)]
+struct Expected {
+    /// What the agent says of itself, a JSON text.
+    params: String,
+    /// The id that the agent was told in the head of an answer that began before the response.
+    told: Option<String>,
 }
 
 /// A session.
@@ -79,7 +88,18 @@ pub(crate) enum Known {
 impl Sessions {
     /// Keeps what the agent says of itself until its `initialize` is answered.
     pub(crate) fn expect(&mut self, exchange: ExchangeId, params: String) {
-        self.expected.insert(exchange, params);
+        self.expected.insert(exchange, Expected { params, told: None });
+    }
+
+    /// The agent was told this id, and holds it whatever becomes of the answer.
+    pub(crate) fn tell(&mut self, exchange: ExchangeId, id: String) {
+        if let Some(expected) = self.expected.get_mut(&exchange) {
+            expected.told = Some(id);
+        }
+    }
+
+    fn told(&self, exchange: ExchangeId) -> Option<String> {
+        self.expected.get(&exchange)?.told.clone()
     }
 
     /// That `initialize` came to nothing.
@@ -89,7 +109,7 @@ impl Sessions {
 
     /// The revision that the agent asked for in its `initialize`.
     pub(crate) fn expected_version(&self, exchange: ExchangeId) -> Option<String> {
-        let params = Object::parse(self.expected.get(&exchange)?)?;
+        let params = Object::parse(&self.expected.get(&exchange)?.params)?;
         Some(params.string("protocolVersion")?.into_owned())
     }
 

@@ -19,21 +19,17 @@ const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialize
 impl Proxy {
     /// The relay greeted the agent, under this session id or none. Gives the id that the agent will hold,
     /// unless it was told one already: SDKs open their event stream only when there is one (B-11).
-    pub(crate) fn begin_session(
-        &mut self,
-        exchange: ExchangeId,
-        relay_id: Option<String>,
-        told: Option<String>,
-    ) -> String {
-        let id = told.or_else(|| relay_id.clone()).unwrap_or_else(|| self.own_session_id());
+    pub(crate) fn begin_session(&mut self, exchange: ExchangeId, relay_id: Option<String>) -> String {
+        let told = self.sessions.told(exchange).or_else(|| relay_id.clone());
+        let id = told.unwrap_or_else(|| self.own_session_id());
         self.add_session(id.clone(), exchange, State::Open(relay_id), false);
         id
     }
 
-    /// The agent was greeted from memory: its session gets a name of ours, and is opened when there is
-    /// something to forward (B-3.4).
+    /// The agent was greeted from memory: its session gets a name of ours, unless the agent was told one
+    /// already, and is opened when there is something to forward (B-3.4).
     pub(crate) fn begin_session_unopened(&mut self, exchange: ExchangeId) -> String {
-        let id = self.own_session_id();
+        let id = self.sessions.told(exchange).unwrap_or_else(|| self.own_session_id());
         self.add_session(id.clone(), exchange, State::Unopened, true);
         id
     }
@@ -43,7 +39,8 @@ impl Proxy {
     }
 
     fn add_session(&mut self, id: String, exchange: ExchangeId, state: State, greeted_here: bool) {
-        let params = self.sessions.expected.remove(&exchange).unwrap_or_else(|| "{}".into());
+        let expected = self.sessions.expected.remove(&exchange);
+        let params = expected.map_or_else(|| "{}".into(), |expected| expected.params);
         let last_used = self.now;
         // A relay that gives the same id again greets whoever waits under it, too.
         let waiting = self.sessions.take_waiting(&id);

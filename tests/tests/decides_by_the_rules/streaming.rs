@@ -53,6 +53,29 @@ fn b_6_1_a_hello_names_its_session_even_when_an_event_comes_before_it() {
 }
 
 #[test]
+fn b_6_1_a_hello_that_broke_off_after_it_named_its_session_is_of_that_session() {
+    for relay_session in [None, Some("s1")] {
+        let mut host = Host::new(Config::default());
+        let hello = host.request(initialize(1));
+        let call = host.call();
+        let mut headers = EVENTS.to_vec();
+        headers.extend(relay_session.map(|session| ("mcp-session-id", session)));
+        host.head(call, 200, &headers);
+        host.chunk(call, b"id: 1\ndata: \n\n");
+        host.fail(call, Sent::Unknown, "connection reset");
+        host.relay_says(200, &json!({})); // the ping
+        host.store_all();
+        assert!(host.json(hello)["result"].is_object(), "greeted from memory");
+        let session = host.answer(hello).session();
+        let list = host.request(in_session(legacy(2, "resources/list", &json!({})), Some(&session)));
+        host.opens_session("s2");
+        assert_eq!(host.sent().header("mcp-session-id"), Some("s2"));
+        host.relay_says(200, &json!({}));
+        assert_eq!(host.answer(list).status, 200);
+    }
+}
+
+#[test]
 fn b_6_1_an_answer_that_begins_early_names_the_session_that_the_agent_knows() {
     let mut host = Host::new(Config::default());
     let session = host.greeted(Some("s1"));
