@@ -153,6 +153,10 @@ impl Proxy {
     fn take_fetched(&mut self) {
         let pages = core::mem::take(&mut self.menus.fetch.pages).pages;
         let era = self.menus.fetch.eras.remove(0);
+        if era == Era::Modern && self.menus.of(era).lister.is_none() {
+            // Forgotten meanwhile: a relay that is not modern any more may answer a list of that era all the same.
+            return;
+        }
         self.relay.speaks(era);
         if self.menus.of(era).pages != pages {
             self.menus.of_mut(era).pages = pages;

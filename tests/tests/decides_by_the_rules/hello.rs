@@ -1,7 +1,7 @@
 //! B-3: the hello of both eras.
 
-use relay_mcp_core::Config;
 use relay_mcp_core::mcp::{META_CLIENT_CAPABILITIES, META_VERSION, MODERN};
+use relay_mcp_core::{Command, Config};
 use relay_mcp_tests::world::Host;
 use relay_mcp_tests::world::messages::{initialize, legacy, modern};
 use serde_json::{Value, json};
@@ -211,4 +211,24 @@ fn b_3_5_a_relay_that_became_legacy_stays_so_over_a_restart_whatever_was_listed_
     let exchange = discover(&mut host);
     host.relay_is_away();
     assert_not_modern(&host, exchange, "away after a restart");
+}
+
+/// A legacy relay may well answer a modern `tools/list`: it does not look at `_meta`.
+#[test]
+fn b_3_5_a_menu_that_was_asked_for_before_the_relay_became_legacy_does_not_make_it_modern() {
+    let mut host = knows_a_modern_relay();
+    host.request(modern(2, "tools/list", &json!({})));
+    host.relay_results(&json!({ "tools": [{ "name": "a" }] }));
+    host.store_all();
+    host.command(Command::Refresh);
+    let fetch = host.call();
+    let exchange = discover(&mut host);
+    let probe = host.unanswered()[1];
+    host.answer_call(probe, 404, &[], "{}");
+    assert_not_modern(&host, exchange, "404");
+    host.relay_results(&json!({ "tools": [{ "name": "a" }] }));
+    assert!(!host.calls.contains_key(&fetch), "it came");
+    let exchange = discover(&mut host);
+    host.relay_is_away();
+    assert_not_modern(&host, exchange, "and then away");
 }
