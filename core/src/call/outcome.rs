@@ -24,7 +24,7 @@ impl Proxy {
             Purpose::Discover(exchange, _) => self.discover_from_memory(exchange),
             Purpose::List(exchange, cursor) => self.list_from_memory(exchange, cursor.as_deref(), down),
             Purpose::Write => self.on_write_undelivered(down),
-            Purpose::Deliver(place) => self.on_delivery_failed(place, &down.reason, down.retry_after),
+            Purpose::Deliver(place) => self.on_delivery_undelivered(place, down),
             Purpose::Open(session) | Purpose::Opened(session) => self.on_session_unreachable(&session, down),
             Purpose::Listen(stream) => self.on_upstream_broken(stream),
             Purpose::Fetch => self.on_fetch_failed(&down.reason),

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::entry::Place;
 use super::write::Write;
-use crate::call::{Answered, Errand, Facts, Purpose, is_passing};
+use crate::call::{Answered, Down, Errand, Facts, Purpose, is_passing};
 use crate::config::Backoff;
 use crate::headers::HeaderEdit;
 use crate::ids::CallId;
@@ -145,6 +145,12 @@ impl Proxy {
             Verdict::Dead(reason, answer) => self.on_delivery_rejected(place, &reason, answer),
             Verdict::Unauthorized => self.on_delivery_unauthorized(place, facts.status),
         }
+    }
+
+    /// Nothing came back from the relay itself. It may be another one by the time that it does.
+    pub(crate) fn on_delivery_undelivered(&mut self, place: Place, down: &Down) {
+        self.outbox.courier.lost_sessions = 0;
+        self.on_delivery_failed(place, &down.reason, down.retry_after);
     }
 
     /// The relay answered, but not with the session that the write belongs to: what it said counts as it

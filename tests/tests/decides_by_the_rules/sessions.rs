@@ -104,6 +104,28 @@ fn b_5_8_a_session_that_is_lost_again_and_again_is_no_verdict_on_a_write_at_firs
     }
 }
 
+/// The relay that comes back after it was away may be another one, so that what the last one said counts no more.
+#[test]
+fn b_5_8_sessions_that_are_lost_in_one_outage_after_another_are_no_verdict_on_a_write() {
+    let mut host = Host::new(Config::default());
+    let session = host.greeted(Some("s0"));
+    host.request(in_session(keyed_write(1, "k", "a"), Some(&session)));
+    host.relay_is_away();
+    host.store_all();
+    for outage in 1..6 {
+        pass_to_delivery(&mut host);
+        if outage > 1 {
+            opens(&mut host, "anew");
+        }
+        host.relay_says(404, &json!({}));
+        opens(&mut host, "again");
+        host.relay_says(404, &json!({}));
+        pass_to_delivery(&mut host);
+        host.relay_is_away();
+        assert_eq!(host.writes()[0].1, WriteState::Queued, "{outage}");
+    }
+}
+
 /// Until something else is sent than a ping, which is answered.
 fn pass_to_delivery(host: &mut Host) {
     while host.unanswered().is_empty() {
