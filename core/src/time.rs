@@ -28,3 +28,8 @@ impl Add<Duration> for Timestamp {
         Self(self.0.saturating_add(millis))
     }
 }
+
+/// A wait that doubles with each failure.
+pub(crate) fn doubled(first: Duration, failures: u32) -> Duration {
+    first.saturating_mul(1_u32.checked_shl(failures).unwrap_or(u32::MAX))
+}

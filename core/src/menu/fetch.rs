@@ -15,6 +15,7 @@ use crate::mcp::Era;
 use crate::observation::Observation;
 use crate::proxy::Proxy;
 use crate::status::{Reply, Why};
+use crate::time::doubled;
 
 /// A relay that never ends its list is not followed for ever.
 const MOST_PAGES: usize = 1000;
@@ -47,6 +48,9 @@ impl Proxy {
 
     /// The relay is back: the menus that the agent knows are fetched again (B-4.6).
     pub(crate) fn fetch_known_menus(&mut self) {
+        if self.draining {
+            return;
+        }
         if !self.menus.views.is_empty() || self.menus.latest().is_known() {
             self.begin_fetch();
         }
@@ -58,9 +62,18 @@ impl Proxy {
         self.fetch_known_menus();
     }
 
-    /// A list did not come from a relay that is there all the same: what it is now is not known before it is
-    /// fetched.
-    pub(super) fn fetch_what_was_missed(&mut self) {
+    /// The relay was not heard for a while, though it may never have been away for anybody who asked: its menu
+    /// may have changed meanwhile.
+    pub(crate) fn fetch_after_gap(&mut self, wait: Duration) {
+        match self.menus.fetch.eras.is_empty() {
+            true => self.timers.set_at_latest(Why::Menu, self.now + wait),
+            false => self.menus.fetch.is_stale = true,
+        }
+    }
+
+    /// A list did not come from a relay that is there all the same, or the relay forgot a session, as one that was
+    /// started again: what its menu is now is not known before it is fetched.
+    pub(crate) fn fetch_what_was_missed(&mut self) {
         if !self.relay.is_down() {
             self.timers.set_at_latest(Why::Menu, self.now + FIRST_RETRY);
         }
@@ -81,10 +94,9 @@ impl Proxy {
             self.menus.fetch.failures = 0;
             return self.timers.clear(Why::Menu);
         }
-        let doubled =
-            FIRST_RETRY.saturating_mul(1_u32.checked_shl(self.menus.fetch.failures).unwrap_or(u32::MAX));
+        let wait = doubled(FIRST_RETRY, self.menus.fetch.failures).min(self.config.paused_retry);
         self.menus.fetch.failures = self.menus.fetch.failures.saturating_add(1);
-        self.timers.set(Why::Menu, self.now + doubled.min(self.config.paused_retry));
+        self.timers.set(Why::Menu, self.now + wait);
     }
 
     fn begin_fetch(&mut self) {

@@ -15,7 +15,7 @@ use crate::observation::Observation;
 use crate::proxy::Proxy;
 use crate::random::Random;
 use crate::status::{Why, WriteState};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, doubled};
 
 /// Who delivers: one write at a time.
 #[derive(Clone, Debug)]
@@ -75,9 +75,9 @@ impl Courier {
 
     /// The next wait: full jitter below a bound that doubles, and not less than the relay wants.
     fn wait(&mut self, random: &mut Random, retry_after: Option<Duration>) -> Duration {
-        let doubled = self.backoff.first.saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX));
+        let most = doubled(self.backoff.first, self.failures).min(self.backoff.most);
         self.failures = self.failures.saturating_add(1);
-        jitter(random, doubled.min(self.backoff.most)).max(retry_after.unwrap_or_default())
+        jitter(random, most).max(retry_after.unwrap_or_default())
     }
 }
 

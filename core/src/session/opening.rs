@@ -110,6 +110,7 @@ impl Proxy {
             }
         }
         self.renew_upstreams(id);
+        self.fetch_what_was_missed();
         if !self.outbox.uses_session(id) {
             self.close_if_ended(id);
         }

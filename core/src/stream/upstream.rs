@@ -10,6 +10,7 @@ use crate::jsonrpc::{Message, Parsed};
 use crate::mcp::sse::Event;
 use crate::proxy::Proxy;
 use crate::status::Why;
+use crate::time::{Timestamp, doubled};
 
 /// The bound of the first wait before a broken stream is opened again; doubled each time, up to the
 /// configured bound of the probe's wait.
@@ -26,6 +27,10 @@ const MOST_RETRY: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Upstream {
     call: Option<CallId>,
+    /// Since when it is open.
+    open_since: Option<Timestamp>,
+    /// It was open before: what the relay said since then was not heard.
+    has_gap: bool,
     last_event: LastEvent,
     failures: u32,
     /// How long the relay wants to be left alone between two streams (SSE, `retry`).
@@ -78,8 +83,13 @@ impl Proxy {
     /// The relay has such a stream.
     pub(crate) fn on_upstream_open(&mut self, exchange: ExchangeId, call: CallId) {
         self.timers.clear(Why::CallTimeout(call));
-        if let Some(stream) = self.streams.open.get_mut(&exchange) {
-            stream.upstream.lost_sessions = 0;
+        let Some(stream) = self.streams.open.get_mut(&exchange) else { return };
+        stream.upstream.lost_sessions = 0;
+        stream.upstream.open_since = Some(self.now);
+        if core::mem::take(&mut stream.upstream.has_gap) {
+            // A relay that closes every stream at once is asked less and less often.
+            let wait = doubled(FIRST_WAIT, stream.upstream.failures).min(self.config.paused_retry);
+            self.fetch_after_gap(wait);
         }
     }
 
@@ -110,10 +120,15 @@ impl Proxy {
     fn open_upstream_later(&mut self, exchange: ExchangeId) {
         let Some(stream) = self.streams.open.get_mut(&exchange) else { return };
         stream.upstream.call = None;
-        let doubled =
-            FIRST_WAIT.saturating_mul(1_u32.checked_shl(stream.upstream.failures).unwrap_or(u32::MAX));
+        if let Some(since) = stream.upstream.open_since.take() {
+            stream.upstream.has_gap = true;
+            if self.now.since(since) >= self.config.probe_every {
+                stream.upstream.failures = 0;
+            }
+        }
+        let most = doubled(FIRST_WAIT, stream.upstream.failures).min(self.config.probe_every);
         stream.upstream.failures = stream.upstream.failures.saturating_add(1);
-        let most = u64::try_from(doubled.min(self.config.probe_every).as_millis()).unwrap_or(u64::MAX);
+        let most = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
         let wait = Duration::from_millis(self.random.up_to(most)).max(stream.upstream.retry);
         self.timers.set(Why::Upstream(exchange), self.now + wait);
         self.acknowledge_ahead(exchange);

@@ -1,6 +1,6 @@
 //! B-4: the menu.
 
-use relay_mcp_core::{Command, Config, ExchangeId, Reply};
+use relay_mcp_core::{Command, Config, ExchangeId, Reply, Sent};
 use relay_mcp_tests::world::Host;
 use relay_mcp_tests::world::messages::{get, in_session, legacy, modern};
 use serde_json::{Value, json};
@@ -303,4 +303,65 @@ fn b_4_6_a_list_in_events_does_not_overtake_an_older_one() {
     assert!(!host.exchanges[&second].text().contains("tools"));
     host.store_all();
     assert_eq!((names(&host, first), names(&host, second)), (vec!["a".into()], vec!["b".into()]));
+}
+
+/// Lets the relay answer whatever it is asked, streams too, for so many tenths of a second; how often it was asked for its menu.
+fn is_there(host: &mut Host, tenths: u64, tools: &Value) -> usize {
+    let mut lists = 0;
+    for _ in 0..tenths {
+        host.pass(100);
+        if let Some((call, _)) = host.upstream() {
+            host.head(call, 200, &[("content-type", "text/event-stream")]);
+        }
+        for call in host.unanswered() {
+            lists += usize::from(host.says(call) == "tools/list");
+            let id = host.calls[&call].request.json()["id"].clone();
+            let result = json!({ "tools": tools, "protocolVersion": "2025-06-18" });
+            let body = json!({ "jsonrpc": "2.0", "id": id, "result": result }).to_string();
+            host.answer_call(call, 200, &[("mcp-session-id", "s2")], &body);
+        }
+    }
+    lists
+}
+
+/// A relay that is started again in a moment is away for nobody, but it may be another version.
+#[test]
+fn b_4_6_what_changed_while_the_relays_stream_was_broken_is_told() {
+    let mut host = Host::new(Config::default());
+    let session = host.greeted(Some("s1"));
+    host.listed(Some(&session), &json!([{ "name": "a" }]));
+    let stream = host.request(get(Some(&session)));
+    is_there(&mut host, 50, &json!([{ "name": "a" }]));
+    assert_eq!(told(&host, stream), 0);
+    let broken = host.calls.keys().copied().next().expect("the relay's stream");
+    host.fail(broken, Sent::Unknown, "connection reset");
+    is_there(&mut host, 20, &json!([{ "name": "b" }]));
+    assert_eq!(told(&host, stream), 1);
+}
+
+#[test]
+fn b_7_3_what_changed_when_the_relay_forgot_the_session_is_told_when_a_stream_opens() {
+    let mut host = Host::new(Config::default());
+    let session = host.greeted(Some("s1"));
+    host.listed(Some(&session), &json!([{ "name": "a" }]));
+    host.request(in_session(legacy(2, "resources/list", &json!({})), Some(&session)));
+    host.relay_says(404, &json!({}));
+    is_there(&mut host, 20, &json!([{ "name": "b" }]));
+    let stream = host.request(get(Some(&session)));
+    assert_eq!(told(&host, stream), 1);
+}
+
+#[test]
+fn b_4_6_a_relay_that_closes_every_stream_at_once_is_not_asked_for_its_menu_each_time() {
+    let mut host = Host::new(Config::default());
+    let session = host.greeted(Some("s1"));
+    host.listed(Some(&session), &json!([{ "name": "a" }]));
+    host.request(get(Some(&session)));
+    let mut lists = 0;
+    for _ in 0..6_000 {
+        lists += is_there(&mut host, 1, &json!([{ "name": "a" }]));
+        let streams: Vec<_> = host.calls.keys().copied().collect();
+        streams.into_iter().for_each(|call| host.end(call));
+    }
+    assert!((1..30).contains(&lists), "{lists} times in ten minutes");
 }
