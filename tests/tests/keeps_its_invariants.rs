@@ -38,6 +38,7 @@ fn act() -> impl Strategy<Value = Act> {
         2 => Just(Act::Menu),
         1 => Just(Act::Forget),
         3 => (1..20_000u16).prop_map(Act::Outage),
+        2 => (1..30_000u16).prop_map(Act::Silence),
         2 => (1..20_000u16).prop_map(Act::Restart),
         2 => Just(Act::Notify),
         1 => (0..8usize).prop_map(Act::Retry),

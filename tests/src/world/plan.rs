@@ -69,6 +69,8 @@ pub enum Act {
     Forget,
     /// The relay is away for so many milliseconds.
     Outage(u16),
+    /// The relay takes every call, and answers none that came within so many milliseconds.
+    Silence(u16),
     /// The relay dies, with all its connections and sessions, and is away for so many milliseconds.
     Restart(u16),
     /// The relay has something to say on each of its streams.

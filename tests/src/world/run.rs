@@ -27,6 +27,7 @@ pub struct World {
     outcomes: VecDeque<Outcome>,
     disk: VecDeque<DiskTurn>,
     away_until: u64,
+    silent_until: u64,
     last_call: CallId,
     next_id: u64,
 }
@@ -83,6 +84,7 @@ impl World {
             outcomes: plan.outcomes.iter().copied().collect(),
             disk: plan.disk.iter().copied().collect(),
             away_until: 0,
+            silent_until: 0,
             last_call: CallId(0),
             next_id: 0,
             host,
@@ -102,7 +104,7 @@ impl World {
         self.go_on();
         self.outcomes.clear();
         self.disk.clear();
-        self.away_until = 0;
+        (self.away_until, self.silent_until) = (0, 0);
         self.relay.token = self.host.token;
         self.host.command(Command::TokenChanged);
         self.host.command(Command::Refresh);
@@ -187,6 +189,9 @@ impl World {
         let Some(request) = self.host.calls.get(&call).map(|call| call.request.clone()) else { return };
         if self.host.now < self.away_until {
             return self.host.fail(call, Sent::No, "connection refused");
+        }
+        if self.host.now < self.silent_until {
+            return self.schedule(DEAD_CONNECTION, Event::Fail(call));
         }
         let calm = Outcome::Well { is_stream: false, piece: 1 << 20 };
         let mut answering = Answering {
@@ -343,6 +348,7 @@ impl World {
             Act::Notify => self.tell_upstreams(),
             Act::Forget => self.relay.forget_sessions(),
             Act::Outage(millis) => self.away_until = self.host.now + u64::from(millis),
+            Act::Silence(millis) => self.silent_until = self.host.now + u64::from(millis),
             Act::Restart(millis) => self.restart(millis),
             Act::Crash(kept) => self.crash(kept),
             Act::Retry(which) => self.retry(which),

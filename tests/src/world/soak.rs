@@ -86,11 +86,12 @@ fn poison(chance: &mut Seeded) -> Poison {
     }
 }
 
-/// The relay dies; mostly it is back soon, now and then with another menu. How long it is away.
+/// The relay dies, or hangs; mostly it is back soon, now and then with another menu. How long it is away.
 fn restart(chance: &mut Seeded, acts: &mut Vec<(u16, Act)>) -> u16 {
     let most = [50, 500, 5_000, 20_000][chance.below(4) as usize];
     let away = 1 + chance.below(most) as u16;
-    acts.push((0, Act::Restart(away)));
+    let is_silent = chance.below(4) == 0;
+    acts.push((0, if is_silent { Act::Silence(away) } else { Act::Restart(away) }));
     if chance.below(3) == 0 {
         acts.push((0, Act::Menu));
     }
