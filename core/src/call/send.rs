@@ -20,9 +20,8 @@ impl Proxy {
     /// the end. What the proxy sends of itself goes out, each at its own pace, and is a probe too.
     pub(crate) fn send(&mut self, errand: Errand) {
         if errand.purpose.is_of_the_agent()
-            && let Some(reason) = self.relay.breaker(self.now)
+            && let Some(down) = self.not_tried()
         {
-            let down = Down { sent: Sent::No, loss: Loss::Away, reason, retry_after: None };
             return self.undelivered(errand.purpose, &down);
         }
         let route = match &errand.session {
@@ -41,6 +40,12 @@ impl Proxy {
             }
             Route::Unopened => self.open_session_for(errand),
         }
+    }
+
+    /// What becomes of a call of the agent that is not even tried, while that is so (OUTBOX G6).
+    pub(crate) fn not_tried(&self) -> Option<Down> {
+        let reason = self.relay.breaker(self.now)?;
+        Some(Down { sent: Sent::No, loss: Loss::Away, reason, retry_after: None })
     }
 
     fn send_with(

@@ -141,6 +141,9 @@ impl Proxy {
                 self.queue(live, &behind_backlog());
             } else if self.outbox.courier.is_busy() {
                 return self.lane.waiting.push_front(live);
+            } else if let Some(down) = self.not_tried() {
+                // Here and not where it is sent, since there may be any number of them.
+                self.queue(live, &down);
             } else {
                 return self.fly(live);
             }

@@ -148,6 +148,19 @@ fn g6_a_relay_that_is_away_and_then_silent_is_not_waited_for_either() {
     assert!(!host.is_waiting(exchange));
 }
 
+/// `--max-requests` may allow more than a stack has room for.
+#[test]
+fn g6_any_number_of_writes_may_have_waited_for_a_relay_that_is_silent() {
+    let mut host = Host::new(Config::default());
+    let mut params = tool("relay_send_message", &json!({}));
+    params["requestState"] = json!("cannot be queued");
+    let writes: Vec<_> = (0..8_000_u64).map(|id| host.request(legacy(id, "tools/call", &params))).collect();
+    host.pass(2 * TOO_LONG);
+    for exchange in writes {
+        assert_eq!(host.json(exchange)["error"]["code"], -31003);
+    }
+}
+
 #[test]
 fn a_connection_that_breaks_is_no_outage() {
     let mut host = Host::new(Config::default());
