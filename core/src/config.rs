@@ -19,7 +19,7 @@ pub struct Config {
     /// How much is held at the most.
     pub limits: Limits,
     /// How long the relay may take to begin an answer to what the proxy itself depends on: hello, menu,
-    /// ping, writes, sessions.
+    /// ping, writes, sessions. A queued write that takes longer gets twice as long each time.
     pub relay_timeout: Duration,
     /// How long it may take to begin an answer to what passes through, such as a long call of a tool.
     pub call_timeout: Duration,

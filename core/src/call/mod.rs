@@ -20,6 +20,7 @@ use crate::ids::ExchangeId;
 use crate::input::{Method, Sent};
 use crate::jsonrpc::Id;
 use crate::outbox::Place;
+use crate::time::doubled;
 
 pub(crate) use head::is_passing;
 pub(crate) use outcome::{Words, with_id};
@@ -45,6 +46,8 @@ pub(crate) struct Errand {
     pub(crate) session_retried: bool,
     /// It was sent again on another connection; once is enough.
     pub(crate) connection_retried: bool,
+    /// How often in a row it was given up for want of an answer: each time it gets twice as long.
+    pub(crate) given_up: u32,
 }
 
 /// Why a call is made: who learns how it went.
@@ -97,7 +100,9 @@ impl Call {
     fn patience(&self, config: &Config) -> Duration {
         match (&self.errand.purpose, &self.reading) {
             (Purpose::Pass(_), None) => config.call_timeout,
-            _ => config.relay_timeout,
+            (_, None) => doubled(config.relay_timeout, self.errand.given_up)
+                .min(config.call_timeout.max(config.relay_timeout)),
+            (_, Some(_)) => config.relay_timeout,
         }
     }
 }
@@ -146,6 +151,7 @@ impl Errand {
             token_retried: false,
             session_retried: false,
             connection_retried: false,
+            given_up: 0,
         }
     }
 
@@ -167,6 +173,7 @@ impl Errand {
             token_retried: false,
             session_retried: false,
             connection_retried: false,
+            given_up: 0,
         }
     }
 

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::entry::Place;
 use super::write::Write;
-use crate::call::{Answered, Down, Errand, Facts, Purpose, is_passing};
+use crate::call::{Answered, Down, Errand, Facts, Loss, Purpose, is_passing};
 use crate::config::Backoff;
 use crate::headers::HeaderEdit;
 use crate::ids::CallId;
@@ -33,6 +33,8 @@ pub(crate) struct Courier {
     is_asked_to_wait: bool,
     /// How often, in a row, the relay did not know the session that it had just opened for the write.
     lost_sessions: u32,
+    /// How often, in a row, a relay that was there all the same did not answer the write in time.
+    given_up: u32,
 }
 
 /// A relay that may have been started again in between is believed so often; then its 404 is what it says to
@@ -61,6 +63,7 @@ impl Courier {
             waits_since,
             is_asked_to_wait: false,
             lost_sessions: 0,
+            given_up: 0,
         }
     }
 
@@ -102,7 +105,7 @@ impl Proxy {
         let Some(place) = self.outbox.head() else { return };
         let Some(entry) = self.outbox.entries.get_mut(&place) else { return };
         entry.attempts += 1;
-        let errand = errand_of(place, &entry.write);
+        let errand = Errand { given_up: self.outbox.courier.given_up, ..errand_of(place, &entry.write) };
         self.outbox.courier.carries = Some(place);
         self.send(errand);
     }
@@ -149,7 +152,12 @@ impl Proxy {
 
     /// Nothing came back from the relay itself. It may be another one by the time that it does.
     pub(crate) fn on_delivery_undelivered(&mut self, place: Place, down: &Down) {
-        self.outbox.courier.lost_sessions = 0;
+        let courier = &mut self.outbox.courier;
+        courier.lost_sessions = 0;
+        courier.given_up = match down.loss {
+            Loss::Silent => courier.given_up.saturating_add(u32::from(!self.relay.is_down())),
+            Loss::Away | Loss::Broken => 0,
+        };
         self.on_delivery_failed(place, &down.reason, down.retry_after);
     }
 
@@ -243,6 +251,7 @@ impl Proxy {
     fn token_was_taken(&mut self) {
         self.outbox.courier.failures = 0;
         self.outbox.courier.lost_sessions = 0;
+        self.outbox.courier.given_up = 0;
         if core::mem::take(&mut self.outbox.courier.is_paused) {
             self.observe(Observation::OutboxResumed);
         }

@@ -225,3 +225,33 @@ fn b_5_8_a_dead_letter_can_be_retried_and_discarded_by_hand() {
     assert_eq!(host.reply(Command::DiscardWrite("k".into())), Reply::Done);
     assert_eq!((host.writes(), host.disk.has_write("k", "dead")), (vec![], false));
 }
+
+/// How long the delivery that is under way, or comes next, is waited for by a relay that answers nothing but pings.
+fn patience(host: &mut Host) -> u64 {
+    let mut delivery = None;
+    loop {
+        for call in host.unanswered() {
+            match host.says(call).as_str() {
+                "ping" => host.answer_call(call, 200, &[], "{}"),
+                _ => delivery = delivery.or(Some((call, host.now))),
+            }
+        }
+        match delivery {
+            Some((call, since)) if !host.calls.contains_key(&call) => return host.now - since,
+            _ => host.pass(100),
+        }
+    }
+}
+
+/// Else it would be sent for ever, and nothing behind it ever.
+#[test]
+fn b_9_10_a_write_that_takes_its_time_is_waited_for_longer_each_time() {
+    let mut host = is_delivered();
+    for expected in [10_000, 20_000, 40_000, 80_000] {
+        assert_eq!(patience(&mut host), expected);
+    }
+    pass_to_delivery(&mut host);
+    host.relay_results(&json!({ "content": [] }));
+    assert_eq!(states(&mut host), [WriteState::Queued], "it is delivered");
+    assert_eq!(patience(&mut host), 10_000, "the next one has the usual time");
+}
