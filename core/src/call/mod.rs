@@ -236,10 +236,9 @@ impl Purpose {
             | Self::List(..)
             | Self::Open(_)
             | Self::Opened(_)
-            | Self::Fetch => true,
-            Self::Pass(_) | Self::Write | Self::Deliver(_) | Self::Listen(_) | Self::Probe | Self::Close => {
-                false
-            }
+            | Self::Fetch
+            | Self::Probe => true,
+            Self::Pass(_) | Self::Write | Self::Deliver(_) | Self::Listen(_) | Self::Close => false,
         }
     }
 }

@@ -178,6 +178,21 @@ fn a_connection_that_breaks_is_no_outage() {
     assert!(!went_down(&host));
 }
 
+/// After a restart of the relay all connections that idle are broken, not one alone.
+#[test]
+fn g6_a_ping_that_meets_a_broken_connection_is_no_outage_either() {
+    let mut host = Host::new(Config::default());
+    read(&mut host, 1);
+    for said in ["tools/call", "ping"] {
+        let broken = host.call();
+        assert_eq!(host.says(broken), said);
+        break_off(&mut host, broken);
+        assert!(!went_down(&host), "nobody knows yet");
+    }
+    host.relay_says(200, &json!({}));
+    assert!(!went_down(&host));
+}
+
 #[test]
 fn g3_a_call_that_may_have_been_done_is_not_repeated_and_a_ping_tells_whether_the_relay_is_away() {
     for is_there in [true, false] {
