@@ -52,6 +52,22 @@ fn b_5_6_a_stream_of_comments_is_no_answer() {
     assert!(host.is_queued(first), "nothing came within the relay's time");
 }
 
+/// A write has `--relay-timeout` to begin, and after that again with every step that it tells of.
+#[test]
+fn g6_a_write_that_tells_of_its_progress_is_not_cut() {
+    let mut host = Host::new(Config::default());
+    let exchange = host.request(write(1, "x"));
+    let call = host.call();
+    host.head(call, 200, &[("content-type", "text/event-stream")]);
+    for _ in 0..20 {
+        host.pass(9_000);
+        host.chunk(call, b"data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\"}\n\n");
+    }
+    assert!(host.is_waiting(exchange) && host.calls.contains_key(&call));
+    host.chunk(call, b"data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"content\":[]}}\n\n");
+    assert_eq!(host.json(exchange)["result"], json!({ "content": [] }));
+}
+
 #[test]
 fn b_9_8_a_stream_that_goes_on_after_its_response_is_let_go() {
     let mut host = Host::new(Config::default());
