@@ -3,9 +3,5 @@
 /// The component; what to type to have it where this machine could not compile it.
 pub const COMPONENT: Result<&[u8], &str> = {
     let bytes: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/component.wasm"));
-    if bytes.is_empty() {
-        Err(include_str!(concat!(env!("OUT_DIR"), "/why-not.txt")))
-    } else {
-        Ok(bytes)
-    }
+    if bytes.is_empty() { Err(include_str!(concat!(env!("OUT_DIR"), "/why-not.txt"))) } else { Ok(bytes) }
 };
