@@ -19,6 +19,12 @@ impl Glob {
         Self { text, star }
     }
 
+    /// The pattern as it is written.
+    #[must_use]
+    pub fn pattern(&self) -> &str {
+        &self.text
+    }
+
     /// Whether the whole of `name` fits.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {

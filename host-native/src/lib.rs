@@ -11,7 +11,8 @@
 //! # async fn a_runner() -> Result<(), Box<dyn std::error::Error>> {
 //! use relay_mcp_core::Command;
 //! use relay_mcp_host_native::config::{Environment, ServeArgs, resolve};
-//! use relay_mcp_host_native::sidecar::{Sidecar, native};
+//! use relay_mcp_host_native::engine::native;
+//! use relay_mcp_host_native::sidecar::Sidecar;
 //!
 //! let args = ServeArgs { relay_url: Some("https://relay.example".into()), ..ServeArgs::default() };
 //! let settings = resolve(&args, &Environment::of_this_process())?.settings;
@@ -23,7 +24,7 @@
 //! runner.ask(Command::SetContext(vec![("isolatedWorktree".into(), true)])).await?;
 //! runner.rotate_token(Some("the-next-token".into())).await?;
 //! runner.shut_down();
-//! running.await?;
+//! running.await??;
 //! # Ok(())
 //! # }
 //! ```
@@ -36,6 +37,7 @@ pub mod config;
 pub mod control;
 pub mod demo;
 pub mod driver;
+pub mod engine;
 pub mod handle;
 pub mod headers;
 mod open_files;

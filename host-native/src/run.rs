@@ -1,6 +1,7 @@
 //! The program: what a command line sets off, for whatever engine runs the core.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -13,8 +14,9 @@ use crate::commands::{self, CommandError, Offline, Target, outbox};
 use crate::config::{Environment, ServeArgs, resolve};
 use crate::control::ClientError;
 use crate::demo;
+use crate::engine::Engine;
 use crate::open_files;
-use crate::sidecar::{Engine, Sidecar, StartError};
+use crate::sidecar::{Sidecar, StartError};
 use crate::telemetry::logs;
 
 /// Why the program failed: a sentence for stderr, and an exit code (B-10).
@@ -23,9 +25,12 @@ struct Failure {
     exit_code: u8,
 }
 
+/// Makes the engine, of the component in this file where one is given.
+pub type BuildEngine<M> = fn(component: Option<&Path>) -> Result<Engine<M>, String>;
+
 /// Runs the program with this process's arguments.
 #[must_use]
-pub fn main<M: Machine + Send + 'static>(engine: &Engine<M>) -> ExitCode {
+pub fn main<M: Machine + Send + 'static>(engine: BuildEngine<M>) -> ExitCode {
     let cli = Cli::parse();
     let environment = Environment::of_this_process();
     match run(cli.command, &environment, engine) {
@@ -41,7 +46,7 @@ pub fn main<M: Machine + Send + 'static>(engine: &Engine<M>) -> ExitCode {
 fn run<M: Machine + Send + 'static>(
     command: Command,
     environment: &Environment,
-    engine: &Engine<M>,
+    engine: BuildEngine<M>,
 ) -> Result<(), Failure> {
     let out = &mut io::stdout().lock();
     match command {
@@ -88,18 +93,16 @@ fn runtime() -> Result<Runtime, Failure> {
 async fn serve<M: Machine + Send + 'static>(
     args: &ServeArgs,
     environment: &Environment,
-    engine: &Engine<M>,
+    engine: BuildEngine<M>,
 ) -> Result<(), Failure> {
     let resolved = resolve(args, environment).map_err(|e| Failure::new(&e, e.exit_code()))?;
-    if resolved.component.is_some() && engine.name == "native" {
-        let sentence = "--component is for relay-mcp-proxy-wasm: this program has the core built in";
-        return Err(Failure { sentence: sentence.into(), exit_code: 2 });
-    }
+    let engine = engine(resolved.component.as_deref());
+    let engine = engine.map_err(|sentence| Failure { sentence, exit_code: 2 })?;
     logs::init(resolved.log.format, &resolved.log.level.to_string()).map_err(|e| Failure::new(&e, 2))?;
     open_files::allow_all();
     // Before anybody can know that the proxy is there, so that no signal finds it unprepared.
     let signals = Signals::catch().map_err(|e| Failure::new(&e, 1))?;
-    let sidecar = Sidecar::start(resolved.settings, engine).await?;
+    let sidecar = Sidecar::start(resolved.settings, &engine).await?;
     let line = serde_json::to_string(sidecar.ready()).map_err(|e| Failure::new(&e, 1))?;
     writeln!(io::stdout(), "{line}").map_err(|e| Failure::new(&e, 1))?;
     let handle = sidecar.handle().clone();
@@ -107,8 +110,7 @@ async fn serve<M: Machine + Send + 'static>(
         signals.any().await;
         handle.shut_down();
     });
-    sidecar.run().await;
-    Ok(())
+    sidecar.run().await.map_err(|e| Failure::new(&e, 1))
 }
 
 /// The signals that ask to stop (B-8.4).

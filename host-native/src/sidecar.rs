@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use relay_mcp_core::door::Door;
-use relay_mcp_core::{Config, FORMAT, Machine, OpenError, Proxy, Record, Timestamp};
+use relay_mcp_core::{FORMAT, Machine};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use crate::clock::Clock;
 use crate::control::{Control, ControlError, Info};
 use crate::driver::{Driver, Parts};
+use crate::engine::{CannotOpen, Engine};
 use crate::handle::Handle;
 use crate::relay_client::{RelayClient, RelayClientError};
 use crate::secret::{SecretError, agent_secret};
@@ -29,23 +30,6 @@ pub const AGENT: &str = "agent";
 
 /// How often a token file is looked at for the sake of a queue that waits for another token (B-5.8).
 const TOKEN_WATCH: Duration = Duration::from_millis(500);
-
-/// What runs the core: natively, or as a component.
-pub struct Engine<M> {
-    /// As the status names it: `native` or `component`.
-    pub name: &'static str,
-    /// Opens a machine with what the store holds.
-    pub open: Open<M>,
-}
-
-/// Opens a machine: configuration, seed, time, and what the store holds.
-pub type Open<M> = fn(Config, [u8; 32], Timestamp, Vec<Record>) -> Result<M, OpenError>;
-
-/// The core itself.
-#[must_use]
-pub fn native() -> Engine<Proxy> {
-    Engine { name: "native", open: Proxy::open }
-}
 
 /// Why a proxy does not start.
 #[derive(Debug, thiserror::Error)]
@@ -71,10 +55,18 @@ pub enum StartError {
     /// The runner cannot be listened to.
     #[error(transparent)]
     Control(#[from] ControlError),
+    /// The core cannot be run.
+    #[error("{0}")]
+    Engine(String),
     /// The operating system has no randomness or no thread to give.
     #[error("the operating system refuses what a start needs: {0}")]
     System(String),
 }
+
+/// Why a proxy that ran does so no more.
+#[derive(Debug, thiserror::Error)]
+#[error("the machine failed: {0}; what was accepted is in the store, start the proxy again")]
+pub struct RunError(String);
 
 impl StartError {
     /// The exit code of the process (B-10).
@@ -84,7 +76,7 @@ impl StartError {
             Self::DataDir(error) => error.exit_code(),
             Self::Store(error) => error.exit_code(),
             Self::Secret(_) | Self::Token(_) | Self::Relay(_) | Self::Listen(_) | Self::Control(_) => 2,
-            Self::System(_) => 1,
+            Self::Engine(_) | Self::System(_) => 1,
         }
     }
 }
@@ -126,8 +118,9 @@ impl<M: Machine + Send + 'static> Sidecar<M> {
         let data_dir = DataDir::open(&settings.data_dir)?;
         let (sqlite, records) = Sqlite::open(data_dir.store_path(), AGENT)?;
         let clock = Clock::start();
-        let machine = (engine.open)(settings.core.clone(), seed()?, clock.now(), records)
-            .map_err(|error| unreadable(&data_dir, &error))?;
+        let machine = engine
+            .open(settings.core.clone(), seed()?, clock.now(), records)
+            .map_err(|error| unopened(&data_dir, error))?;
         let secret = agent_secret(&settings.secret)?;
         let token = TokenSource::open(&settings.token)?;
         let relay = RelayClient::new(settings.relay.clone(), token.clone(), settings.connect_timeout)?;
@@ -136,7 +129,7 @@ impl<M: Machine + Send + 'static> Sidecar<M> {
         let ready = ready(&settings, &listener, &control)?;
 
         let store = Store::spawn(sqlite).map_err(|error| StartError::System(error.to_string()))?;
-        let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), engine.name);
+        let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), engine.name());
         let driver = Driver::start(machine, Parts { relay, store, clock, metrics: metrics.clone() });
         let (handle, asked, stop) = Handle::new(token.clone());
         let (over, is_over) = watch::channel(false);
@@ -151,7 +144,7 @@ impl<M: Machine + Send + 'static> Sidecar<M> {
             body_limit: settings.http.max_body_bytes,
         };
         let server = Server::new(driver.clone(), door, settings.http, metrics.clone(), stop.clone());
-        let info = Info::new(engine.name, &settings.relay);
+        let info = Info::new(engine.name(), &settings.relay);
         let control = tokio::spawn(control.serve(handle.clone(), metrics, info, is_over));
         let door = tokio::spawn(server.serve(listener));
         Ok(Self {
@@ -181,9 +174,22 @@ impl<M: Machine + Send + 'static> Sidecar<M> {
 
     /// Runs until somebody [asks](Handle::shut_down) to stop, then shuts down: stops accepting, ends the
     /// event streams, gives what is in flight the time of `--grace`, keeps the outbox (B-8.4).
-    pub async fn run(mut self) {
-        // A sender that is gone wants nothing more either.
-        let _ = self.stop.wait_for(|stop| *stop).await;
+    ///
+    /// # Errors
+    /// When the machine failed, which the native one never does. What was accepted is in the store, and a
+    /// sidecar that is started there goes on.
+    pub async fn run(mut self) -> Result<(), RunError> {
+        let fault = tokio::select! {
+            // A sender that is gone wants nothing more either.
+            _ = self.stop.wait_for(|stop| *stop) => None,
+            fault = self.driver.fault() => Some(fault),
+        };
+        if let Some(fault) = fault {
+            self.door.abort();
+            self.control.abort();
+            close_store(self.driver).await;
+            return Err(RunError(fault));
+        }
         tracing::info!("shutting down");
         self.driver.ask(relay_mcp_core::Command::Drain).await;
         if let Ok(open) = self.door.await
@@ -193,15 +199,19 @@ impl<M: Machine + Send + 'static> Sidecar<M> {
                 "some requests were still in flight after the grace time (--grace), and were cut off"
             );
         }
-        let driver = self.driver.clone();
-        // The machine's last words, such as a write that was just accepted, are written before the end.
-        let closed = tokio::task::spawn_blocking(move || driver.close_store());
-        if closed.await.is_err() {
-            tracing::error!("the store was not closed in order");
-        }
+        close_store(self.driver).await;
         self.over.send_replace(true);
         // All that can go wrong with it is a panic, which has been shown.
         let _ = self.control.await;
+        Ok(())
+    }
+}
+
+/// The machine's last words, such as a write that was just accepted, are written before the end.
+async fn close_store<M: Machine + Send + 'static>(driver: Driver<M>) {
+    let closed = tokio::task::spawn_blocking(move || driver.close_store());
+    if closed.await.is_err() {
+        tracing::error!("the store was not closed in order");
     }
 }
 
@@ -228,9 +238,14 @@ fn ready(settings: &Settings, listener: &TcpListener, control: &Control) -> Resu
 }
 
 /// A record that cannot be read is damage: the store is neither used nor written (B-5.10).
-fn unreadable(data_dir: &DataDir, error: &OpenError) -> StartError {
-    let what = format!("{error} (format {FORMAT})");
-    StartError::Store(StoreError::Damaged { path: data_dir.store_path(), what })
+fn unopened(data_dir: &DataDir, error: CannotOpen) -> StartError {
+    match error {
+        CannotOpen::Record(error) => {
+            let what = format!("{error} (format {FORMAT})");
+            StartError::Store(StoreError::Damaged { path: data_dir.store_path(), what })
+        }
+        CannotOpen::Engine(sentence) => StartError::Engine(sentence),
+    }
 }
 
 fn seed() -> Result<[u8; 32], StartError> {

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use relay_mcp_core::{Command, CommandId, Input, Machine, Reply};
 use tokio::runtime::Handle as Runtime;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::Clock;
 use crate::handle::Question;
@@ -50,6 +50,8 @@ struct Inner<M> {
     metrics: Metrics,
     alarm: Alarm,
     runtime: Runtime,
+    /// Why the machine failed, once it has.
+    fault: watch::Sender<Option<String>>,
 }
 
 /// What came in and was not stepped yet. Whoever finds nobody at it steps for all.
@@ -85,6 +87,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
             metrics: parts.metrics,
             alarm: Alarm::default(),
             runtime: Runtime::current(),
+            fault: watch::Sender::new(None),
         }));
         tokio::spawn(driver.clone().acknowledge(acknowledged));
         tokio::spawn(driver.clone().wake());
@@ -118,15 +121,35 @@ impl<M: Machine + Send + 'static> Driver<M> {
     fn step(&self, inputs: Vec<Input>) {
         let mut core = lock(&self.0.core);
         let core = &mut *core;
+        if self.0.fault.borrow().is_some() {
+            return;
+        }
         match core.machine.step(self.0.clock.now(), inputs) {
             Ok(actions) => {
                 for action in actions {
                     self.perform(core, action);
                 }
             }
-            Err(fault) => tracing::error!(fault = fault.to_string(), "the machine failed"),
+            Err(fault) => return self.give_up(core, fault.to_string()),
         }
         self.0.alarm.set(core.machine.next_wakeup().map(|wakeup| wakeup.at));
+    }
+
+    /// The machine failed, and what it knew went with it, but for what is in the store: nothing that it began
+    /// can be ended in order.
+    fn give_up(&self, core: &mut Core<M>, fault: String) {
+        tracing::error!(fault, "the machine failed: everything in flight is broken off");
+        for call in std::mem::take(&mut core.tables).calls.into_values() {
+            call.task.abort();
+        }
+        self.0.fault.send_replace(Some(fault));
+    }
+
+    /// Why the machine failed, as soon as it does.
+    pub async fn fault(&self) -> String {
+        let mut fault = self.0.fault.subscribe();
+        let failed = fault.wait_for(Option::is_some).await;
+        failed.map(|fault| fault.clone().unwrap_or_default()).unwrap_or_default()
     }
 
     /// Asks the machine, on the runner's behalf.

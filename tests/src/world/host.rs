@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use relay_mcp_core::headers::{self, Header};
 use relay_mcp_core::{
-    Action, AgentRequest, CallId, Command, CommandId, Config, ExchangeId, Input, Method, Observation, Proxy,
-    Record, RelayHead, Reply, Timestamp,
+    Action, AgentRequest, CallId, Command, CommandId, Config, ExchangeId, Input, Machine, Method,
+    Observation, Proxy, Record, RelayHead, Reply, Timestamp,
 };
 
 use super::Disk;
@@ -193,11 +193,19 @@ impl Host {
 
     /// Runs all of this life's inputs through a second machine: the actions must be the same (B-9.7).
     pub fn check_determinism(&self) {
+        self.check_equality(|config, seed, now, records| Proxy::open(config, seed, now, records).unwrap());
+    }
+
+    /// The same with a machine of another engine, which must not be told from this one.
+    pub fn check_equality<M: Machine>(&self, open: impl Fn(Config, [u8; 32], Timestamp, Vec<Record>) -> M) {
         let Opened { config, seed, now, records } = &self.opened;
-        let mut again = Proxy::open(config.clone(), *seed, *now, records.clone()).unwrap();
+        let mut again = open(config.clone(), *seed, *now, records.clone());
         for step in &self.history {
-            let actions = again.step(step.now, step.input.clone());
-            assert_eq!(format!("{actions:?}"), format!("{:?}", step.actions), "B-9.7: {:?}", step.input);
+            let actions = match again.step(step.now, vec![step.input.clone()]) {
+                Ok(actions) => actions,
+                Err(fault) => panic!("B-9.7: {fault}, at {:?}", step.input),
+            };
+            assert!(actions == step.actions, "B-9.7: {:?}: {actions:?}, not {:?}", step.input, step.actions);
         }
     }
 

@@ -1,0 +1,61 @@
+//! The core as a component: the interface of `wit/` around [`relay_mcp_core::Proxy`], and nothing else.
+#![no_std]
+
+extern crate alloc;
+
+mod inbound;
+mod outbound;
+
+use alloc::vec::Vec;
+use core::cell::RefCell;
+
+use bindings::exports::relay::mcp_proxy::machine as wit;
+use relay_mcp_core::{OpenError, Proxy, Timestamp};
+
+mod bindings {
+    wit_bindgen::generate!({ path: "../../wit", world: "core" });
+    use super::Component;
+    export!(Component);
+}
+
+struct Component;
+
+impl wit::Guest for Component {
+    type Proxy = Machine;
+}
+
+/// The machine. A component is entered by one caller at a time, so the cell is never borrowed twice.
+struct Machine(RefCell<Proxy>);
+
+impl wit::GuestProxy for Machine {
+    fn open(
+        config: wit::Config,
+        seed: Vec<u8>,
+        now: wit::Timestamp,
+        records: Vec<wit::Stored>,
+    ) -> Result<wit::Proxy, wit::OpenError> {
+        let mut bytes = [0; 32];
+        let given = seed.len().min(bytes.len());
+        bytes[..given].copy_from_slice(&seed[..given]);
+        let records = records.into_iter().map(inbound::record).collect();
+        Proxy::open(inbound::config(config), bytes, Timestamp(now), records)
+            .map(|proxy| wit::Proxy::new(Self(RefCell::new(proxy))))
+            .map_err(|OpenError { kind, id, why }| wit::OpenError { kind: kind.into(), id, why })
+    }
+
+    fn step(&self, now: wit::Timestamp, inputs: Vec<wit::Input>) -> wit::Outcome {
+        let mut proxy = self.0.borrow_mut();
+        let inputs = inputs.into_iter().map(inbound::input);
+        let actions = inputs.flat_map(|input| proxy.step(Timestamp(now), input)).map(outbound::action).collect();
+        wit::Outcome { actions, wakeup: proxy.next_wakeup().map(outbound::wakeup) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
+/// A panic is a trap: the host opens the machine again.
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    core::arch::wasm32::unreachable()
+}

@@ -1,0 +1,66 @@
+//! The component is the same machine as the native core: what one does, the other does, byte for byte (B-9.7,
+//! OUTBOX G17).
+//!
+//! `RELAY_MCP_SEED` and `RELAY_MCP_MINUTES` choose another run.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use relay_mcp_core::{Config, Machine, Record, RecordKey, RecordKind, Timestamp};
+use relay_mcp_host_wasm::{Cache, ComponentMachine, Fault, Limits, Sandbox};
+use relay_mcp_tests::seeded::Seeded;
+use relay_mcp_tests::world::{Act, Plan, World};
+
+fn sandbox() -> Sandbox {
+    let component =
+        relay_mcp_artifact::COMPONENT.unwrap_or_else(|why_not| panic!("there is no component: {why_not}"));
+    let cache = Cache::in_directory(concat!(env!("CARGO_TARGET_TMPDIR"), "/components").into());
+    Sandbox::new(component, Limits::default(), &cache).expect("a component that asks for nothing")
+}
+
+fn check(world: &World, sandbox: &Sandbox) {
+    world.host.check_equality(|config, seed, now, records| -> ComponentMachine {
+        sandbox.open(&config, seed, now, records).expect("the records are ours")
+    });
+}
+
+#[test]
+fn the_same_ten_minutes_beside_a_flapping_relay() {
+    let seed = Seeded::seed_from("RELAY_MCP_SEED", 20_261_122);
+    let minutes = Seeded::seed_from("RELAY_MCP_MINUTES", 10);
+    let mut world = World::new(Plan::soak(seed, minutes));
+    world.run();
+    check(&world, &sandbox());
+}
+
+/// What a machine recovers from its records is the same too.
+#[test]
+fn the_same_after_a_crash() {
+    let sandbox = sandbox();
+    for seed in 1..6 {
+        let mut plan = Plan::soak(seed, 1);
+        plan.acts.insert(plan.acts.len() / 2, (0, Act::Crash(1)));
+        let mut world = World::new(plan);
+        world.run();
+        check(&world, &sandbox);
+    }
+}
+
+#[test]
+fn the_same_refusal_of_a_record() {
+    let key = RecordKey { kind: RecordKind::Write, id: "1".into() };
+    let record = Record { key, value: "{}".into() };
+    let now = Timestamp(1);
+    let native = relay_mcp_core::Proxy::open(Config::default(), [0; 32], now, vec![record.clone()]);
+    let component = sandbox().open(&Config::default(), [0; 32], now, vec![record]);
+    match (native, component) {
+        (Err(native), Err(Fault::Refused(component))) => assert_eq!(native, component),
+        (_, Ok(_)) => panic!("the component takes it"),
+        (native, Err(fault)) => panic!("{fault}, not {:?}", native.err()),
+    }
+}
+
+/// A machine that was opened and had no input yet has nothing to do.
+#[test]
+fn a_fresh_machine_rests() {
+    let machine = sandbox().open(&Config::default(), [0; 32], Timestamp(1), Vec::new()).unwrap();
+    assert_eq!(machine.next_wakeup(), None);
+}
