@@ -110,6 +110,7 @@ impl Proxy {
         }
         self.close_stream(exchange);
         self.sessions.forget_waiting(exchange);
+        self.forget_held(exchange);
         let call = self.calls.iter().find(|(_, call)| call.errand.purpose.exchange() == Some(exchange));
         if let Some(call) = call.map(|(call, _)| *call) {
             self.cancel(call);

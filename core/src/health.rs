@@ -25,6 +25,7 @@ impl Proxy {
         let Some(after) = after else { return };
         self.observe(Observation::RelayUp { after });
         if was_down {
+            self.send_held();
             self.hurry_upstreams();
             self.fetch_known_menus();
         }
@@ -80,14 +81,25 @@ impl Proxy {
             Doubt::Asked => self.on_relay_away(Doubt::Silent, "a ping was not answered"),
         }
         self.probe_later();
+        let is_asked = || self.calls.values().any(|known| known.errand.purpose == Purpose::Probe);
+        if self.may_be_starting() && is_asked() {
+            return;
+        }
         // Any server answers it in some way, and that it does is all we want to know.
         let errand = Errand::own_request(Purpose::Probe, "ping", "{}");
         self.send(errand);
     }
 
-    /// Asks after a while, which differs from proxy to proxy, so that not all ask at once.
+    /// Whether the relay was there until just now, so that it may be one that is being started again.
+    fn may_be_starting(&self) -> bool {
+        self.relay.restarts_until().is_some_and(|until| until > self.now)
+    }
+
+    /// Asks after a while, which differs from proxy to proxy, so that not all ask at once; and soon, while the
+    /// relay may be one that is being started again.
     fn probe_later(&mut self) {
-        let most = u64::try_from(self.config.probe_every.as_millis()).unwrap_or(u64::MAX);
+        let most = self.config.probe_every / if self.may_be_starting() { 10 } else { 1 };
+        let most = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
         let wait = core::time::Duration::from_millis(most / 2 + self.random.up_to(most / 2));
         self.timers.set(Why::Probe, self.now + wait);
     }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::convert::Infallible;
 
 use crate::action::Action;
-use crate::call::Call;
+use crate::call::{Call, Held};
 use crate::config::Config;
 use crate::exchange::Exchange;
 use crate::hello::Hellos;
@@ -39,6 +39,7 @@ pub struct Proxy {
     pub(crate) exchanges: BTreeMap<ExchangeId, Exchange>,
     pub(crate) calls: BTreeMap<CallId, Call>,
     pub(crate) last_call: CallId,
+    pub(crate) held: Held,
     pub(crate) own_ids: OwnIds,
     pub(crate) relay: Relay,
     pub(crate) hellos: Hellos,
@@ -74,6 +75,7 @@ impl Proxy {
             exchanges: BTreeMap::new(),
             calls: BTreeMap::new(),
             last_call: CallId(0),
+            held: Held::new(),
             own_ids: OwnIds::new(seed),
             relay: Relay::new(now),
             hellos: Hellos::default(),
@@ -125,6 +127,7 @@ impl Proxy {
             Why::CallTimeout(call) => self.on_call_timeout(call),
             Why::Delivery => self.deliver_next(),
             Why::Probe => self.probe(),
+            Why::Restart => self.give_up_held(),
             Why::Menu => self.fetch_known_menus(),
             Why::Upstream(stream) => self.open_upstream(stream),
             Why::Keepalive => self.keep_streams_alive(),

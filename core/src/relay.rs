@@ -13,12 +13,17 @@ use crate::time::Timestamp;
 pub(crate) struct Relay {
     state: RelayState,
     since: Timestamp,
+    /// Where it is down: it was there before.
+    was_up: bool,
     /// When anything came from it last; at first, since when nothing has.
     heard_at: Timestamp,
     doubt: Doubt,
     /// The newest era that it was seen to speak.
     pub(crate) era: Option<Era>,
 }
+
+/// How long a relay that was there may take to be started again before its agents are told.
+const RESTART: Duration = Duration::from_secs(2);
 
 /// Whether it is there is not known before it is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,12 +41,24 @@ pub(crate) enum Doubt {
 impl Relay {
     /// A relay of which nothing is known.
     pub(crate) fn new(now: Timestamp) -> Self {
-        Self { state: RelayState::Unknown, since: now, heard_at: now, doubt: Doubt::None, era: None }
+        Self {
+            state: RelayState::Unknown,
+            since: now,
+            was_up: false,
+            heard_at: now,
+            doubt: Doubt::None,
+            era: None,
+        }
     }
 
     /// Whether it is away, as far as is known; doubt alone is not enough.
     pub(crate) fn is_down(&self) -> bool {
         self.state == RelayState::Down
+    }
+
+    /// Until when a relay that is down, and was there before, may be one that is being started again.
+    pub(crate) fn restarts_until(&self) -> Option<Timestamp> {
+        (self.is_down() && self.was_up).then(|| self.since + RESTART)
     }
 
     /// What is not known of it.
@@ -78,6 +95,7 @@ impl Relay {
         if self.is_down() {
             return false;
         }
+        self.was_up = self.state == RelayState::Up;
         (self.state, self.since) = (RelayState::Down, now);
         true
     }

@@ -153,6 +153,8 @@ pub enum Why {
     Delivery,
     /// A relay that is down, or may be, is asked whether it is there.
     Probe,
+    /// What a relay refused that was there until just now is waited for no longer.
+    Restart,
     /// The menu, whose last fetch the relay refused, is fetched again.
     Menu,
     /// The relay's side of a stream is opened again.

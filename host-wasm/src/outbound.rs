@@ -23,6 +23,7 @@ pub(crate) fn wakeup(wakeup: wit::Wakeup) -> Wakeup {
         wit::Why::CallTimeout(call) => Why::CallTimeout(CallId(call)),
         wit::Why::Delivery => Why::Delivery,
         wit::Why::Probe => Why::Probe,
+        wit::Why::Restart => Why::Restart,
         wit::Why::Menu => Why::Menu,
         wit::Why::Upstream(stream) => Why::Upstream(ExchangeId(stream)),
         wit::Why::Keepalive => Why::Keepalive,

@@ -184,6 +184,23 @@ async fn a_hello_or_a_menu_whose_connection_breaks_is_asked_for_once_more() {
     assert!(!proxy.logs().contains("does not answer"), "{}", proxy.logs());
 }
 
+/// A restart that takes a moment is not seen: what the relay refused was not executed, and waits for it.
+#[tokio::test]
+async fn a_call_that_meets_a_restart_of_the_relay_is_answered_by_the_relay() {
+    let relay = Relay::start().await;
+    let proxy = Proxy::to(&relay).start().await;
+    let agent = proxy.agent();
+    agent.greet().await;
+    relay.stop().await;
+    let call = agent.tools_call("relay_spawn_agent", "{}");
+    let restart = async {
+        relay_is(&proxy, "down").await;
+        relay.start_again().await;
+    };
+    let (answer, ()) = tokio::join!(call, restart);
+    answer.result();
+}
+
 /// OUTBOX G6: a relay that takes requests and answers none costs one wait, not one each.
 #[tokio::test]
 async fn a_relay_that_is_silent_is_waited_for_once() {

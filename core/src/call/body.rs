@@ -158,7 +158,11 @@ impl Proxy {
             return;
         }
         let has_head = known.reading.is_some();
-        self.on_broken_off(known, &Down { sent, loss, reason, retry_after: None });
+        let down = Down { sent, loss, reason, retry_after: None };
+        if self.hold_refused(&known, &down) {
+            return;
+        }
+        self.on_broken_off(known, &down);
         if has_head {
             self.release(call);
         }

@@ -2,6 +2,7 @@
 
 mod body;
 mod head;
+mod hold;
 mod outcome;
 mod reading;
 mod send;
@@ -23,6 +24,7 @@ use crate::outbox::Place;
 use crate::time::doubled;
 
 pub(crate) use head::is_passing;
+pub(crate) use hold::Held;
 pub(crate) use outcome::{Words, with_id};
 pub(crate) use reading::{Facts, Reading};
 
@@ -46,6 +48,8 @@ pub(crate) struct Errand {
     pub(crate) session_retried: bool,
     /// It was sent again on another connection; once is enough.
     pub(crate) connection_retried: bool,
+    /// It waited for a relay that was being started again; once is enough.
+    pub(crate) was_held: bool,
     /// How often in a row it was given up for want of an answer: each time it gets twice as long.
     pub(crate) given_up: u32,
 }
@@ -151,6 +155,7 @@ impl Errand {
             token_retried: false,
             session_retried: false,
             connection_retried: false,
+            was_held: false,
             given_up: 0,
         }
     }
@@ -173,6 +178,7 @@ impl Errand {
             token_retried: false,
             session_retried: false,
             connection_retried: false,
+            was_held: false,
             given_up: 0,
         }
     }

@@ -7,7 +7,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::call::{Errand, Purpose};
+use crate::call::Errand;
 use crate::ids::ExchangeId;
 use crate::jsonrpc::Object;
 use crate::time::Timestamp;
@@ -183,11 +183,11 @@ impl Sessions {
         self.known.get_mut(id).map(|session| core::mem::take(&mut session.waiting)).unwrap_or_default()
     }
 
-    /// The purposes that wait for this session, whose opening came to nothing.
-    fn give_up(&mut self, id: &str) -> Vec<Purpose> {
+    /// What waits for this session, whose opening came to nothing.
+    fn give_up(&mut self, id: &str) -> Vec<Errand> {
         if let Some(session) = self.known.get_mut(id) {
             session.state = State::Unopened;
         }
-        self.take_waiting(id).into_iter().map(|errand| errand.purpose).collect()
+        self.take_waiting(id)
     }
 }

@@ -118,16 +118,20 @@ impl Proxy {
 
     /// The relay was away when the session was to be opened: nothing of what waits was sent.
     pub(crate) fn on_session_unreachable(&mut self, id: &str, down: &Down) {
+        let was_refused = down.sent == Sent::No;
         let down = Down { sent: Sent::No, ..down.clone() };
-        for purpose in self.sessions.give_up(id) {
-            self.undelivered(purpose, &down);
+        for errand in self.sessions.give_up(id) {
+            let left = if was_refused { self.hold(errand) } else { Err(errand) };
+            if let Err(errand) = left {
+                self.undelivered(errand.purpose, &down);
+            }
         }
     }
 
     /// The relay refused the token when the session was to be opened.
     pub(crate) fn on_session_refused(&mut self, id: &str, words: &Words) {
-        for purpose in self.sessions.give_up(id) {
-            self.refused(purpose, words);
+        for errand in self.sessions.give_up(id) {
+            self.refused(errand.purpose, words);
         }
     }
 
@@ -136,8 +140,8 @@ impl Proxy {
         let reason = format!("the relay refused to open the session: {said}");
         self.observe(Observation::SessionFailed { reason: reason.clone() });
         let words = Words { code: code::INTERNAL_ERROR, message: reason, data: None };
-        for purpose in self.sessions.give_up(id) {
-            match purpose {
+        for errand in self.sessions.give_up(id) {
+            match errand.purpose {
                 Purpose::Deliver(place) => self.on_delivery_unopened(place, facts, &words.message),
                 Purpose::Listen(stream) if is_passing(facts.status) => self.on_upstream_broken(stream),
                 purpose => self.refused(purpose, &words),

@@ -18,6 +18,7 @@ pub(crate) fn wakeup(wakeup: Wakeup) -> wit::Wakeup {
         Why::CallTimeout(call) => wit::Why::CallTimeout(call.0),
         Why::Delivery => wit::Why::Delivery,
         Why::Probe => wit::Why::Probe,
+        Why::Restart => wit::Why::Restart,
         Why::Menu => wit::Why::Menu,
         Why::Upstream(stream) => wit::Why::Upstream(stream.0),
         Why::Keepalive => wit::Why::Keepalive,

@@ -223,3 +223,60 @@ fn a_long_call_is_not_cut_and_not_waited_for_for_ever() {
     assert_eq!(host.json(exchange)["error"]["data"]["delivered"], "unknown");
     assert!(host.calls.values().all(|call| call.request.rpc_method() == "ping"), "it is cancelled");
 }
+
+/// A relay that was there and refuses this call now.
+fn refuses(id: u64) -> (Host, relay_mcp_core::ExchangeId) {
+    let mut host = Host::new(Config::default());
+    host.listed(None, &json!([]));
+    let exchange = read(&mut host, id);
+    host.relay_is_away();
+    (host, exchange)
+}
+
+#[test]
+fn a_relay_that_is_started_again_is_waited_for_and_its_agents_see_nothing() {
+    let (mut host, exchange) = refuses(1);
+    assert!(host.is_waiting(exchange));
+    let other = read(&mut host, 2);
+    let refused = host.unanswered().into_iter().find(|call| host.says(*call) == "tools/call").unwrap();
+    host.fail(refused, Sent::No, "connection refused");
+    host.pass(500);
+    let probe = *host.unanswered().last().unwrap();
+    assert_eq!(host.says(probe), "ping");
+    host.answer_call(probe, 400, &[], "");
+    let calls: Vec<_> =
+        host.unanswered().into_iter().filter(|call| host.says(*call) == "tools/call").collect();
+    assert_eq!(calls.len(), 2, "both are sent once more");
+    for call in calls {
+        host.answer_call(call, 200, &[], "{}");
+    }
+    for exchange in [exchange, other] {
+        assert!(!host.is_waiting(exchange) && host.exchanges[&exchange].status == 200);
+    }
+}
+
+#[test]
+fn a_relay_that_stays_away_is_waited_for_for_two_seconds_and_nothing_is_sent_twice_after() {
+    let (mut host, exchange) = refuses(1);
+    host.pass(1_999);
+    assert!(host.is_waiting(exchange));
+    host.pass(1);
+    assert_eq!(host.json(exchange)["error"]["data"]["delivered"], "no");
+    let later = read(&mut host, 2);
+    let refused = host.unanswered().into_iter().find(|call| host.says(*call) == "tools/call").unwrap();
+    host.fail(refused, Sent::No, "connection refused");
+    assert_eq!(host.json(later)["error"]["data"]["delivered"], "no", "by then it is away");
+    let probe = *host.unanswered().last().unwrap();
+    host.answer_call(probe, 400, &[], "");
+    assert!(host.unanswered().iter().all(|call| host.says(*call) != "tools/call"));
+}
+
+#[test]
+fn what_an_agent_no_longer_waits_for_is_not_sent_to_a_relay_that_is_back() {
+    let (mut host, exchange) = refuses(1);
+    host.leave(exchange);
+    host.pass(300);
+    let probe = *host.unanswered().last().unwrap();
+    host.answer_call(probe, 400, &[], "");
+    assert!(host.unanswered().iter().all(|call| host.says(*call) != "tools/call"));
+}

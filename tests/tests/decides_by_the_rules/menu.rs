@@ -142,9 +142,9 @@ fn b_4_6_a_relay_that_comes_back_with_another_definition_is_news() {
         (json!([{ "name": "a", "description": "another" }]), 1),
         (json!([tool("relay_workspace_land"), { "name": "a", "description": "another" }]), 1),
     ] {
-        host.request(in_session(legacy(5, "resources/list", &json!({})), Some(&session)));
+        host.request(in_session(legacy(5, "ping", &json!({})), Some(&session)));
         host.relay_is_away();
-        host.pass(1_000);
+        host.pass(100);
         host.relay_says(200, &json!({}));
         assert_eq!(host.sent().rpc_method(), "tools/list");
         host.relay_results(&json!({ "tools": menu }));

@@ -176,6 +176,7 @@ fn b_2_5_a_session_that_cannot_be_opened_leaves_nothing_sent() {
     host.answer_call(calls[0], 404, &[], "{}");
     host.relay_is_away();
     host.store_all();
+    host.pass(2_000);
     assert_eq!(host.json(pass)["error"]["data"], json!({ "delivered": "no" }));
     assert!(host.is_queued(write));
 }

@@ -44,6 +44,11 @@ fn complaint(restarts: &[Restart], attempt: &Attempt) -> Option<String> {
         ));
     };
     match delivered.as_str() {
+        // What was refused waits for two seconds; a relay that is back by half of that saves it.
+        "no" if restart.listening - restart.dead < Duration::from_secs(1) => Some(format!(
+            "a read was refused though the relay was back {:?} after its death",
+            restart.listening - restart.dead
+        )),
         "no" => None,
         // It was on its way when the relay died.
         "unknown" if attempt.begun < restart.dead => None,
