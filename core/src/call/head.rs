@@ -43,11 +43,11 @@ impl Proxy {
 
     /// The relay refused a token that is not the live one any more: once more with that (B-2.7).
     fn send_again_with_token(&mut self, call: CallId) -> bool {
-        if self.calls.get(&call).is_none_or(|known| known.errand.token_retried) {
+        if self.calls.get(&call).is_none_or(|known| known.errand.tried.token) {
             return false;
         }
         let Some(mut known) = self.cancel(call) else { return false };
-        known.errand.token_retried = true;
+        known.errand.tried.token = true;
         self.send(known.errand);
         true
     }
@@ -60,10 +60,10 @@ impl Proxy {
         };
         let is_retried = match known.errand.purpose {
             Purpose::Listen(stream) => !self.may_lose_upstream_session(stream),
-            Purpose::Deliver(place) if known.errand.session_retried => {
+            Purpose::Deliver(place) if known.errand.tried.session => {
                 return self.deliver_again_in_new_session(call, place);
             }
-            _ => known.errand.session_retried,
+            _ => known.errand.tried.session,
         };
         if is_retried || matches!(known.errand.purpose, Purpose::Close | Purpose::Opened(_)) {
             return false;
@@ -76,7 +76,7 @@ impl Proxy {
             self.on_upstream_session_lost(stream);
             return true;
         }
-        known.errand.session_retried = true;
+        known.errand.tried.session = true;
         self.send(known.errand);
         true
     }

@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Call, Down, Errand, Loss, Purpose};
+use super::{Call, Down, Errand, Loss, Purpose, Tried};
 use crate::ids::ExchangeId;
 use crate::input::Sent;
 use crate::proxy::Proxy;
@@ -15,8 +15,8 @@ impl Proxy {
     pub(crate) fn hold(&mut self, errand: Errand) -> Result<(), Errand> {
         let until = self.relay.restarts_until().filter(|until| *until > self.now && !self.draining);
         match (until, &errand.purpose) {
-            (Some(until), Purpose::Pass(_)) if !errand.was_held => {
-                self.held.push(Errand { was_held: true, ..errand });
+            (Some(until), Purpose::Pass(_)) if !errand.tried.restart => {
+                self.held.push(Errand { tried: Tried { restart: true, ..errand.tried }, ..errand });
                 self.timers.set_at_latest(Why::Restart, until);
                 Ok(())
             }

@@ -42,14 +42,20 @@ pub(crate) struct Errand {
     pub(crate) own_request: Option<(&'static str, String)>,
     /// The session that it belongs to, by the id that the agent holds.
     pub(crate) session: Option<String>,
-    /// It was sent again with another token; once is enough (B-2.7).
-    pub(crate) token_retried: bool,
-    /// It was sent again in a new session; once is enough (B-6.1).
-    pub(crate) session_retried: bool,
-    /// It was sent again on another connection; once is enough.
-    pub(crate) connection_retried: bool,
-    /// It waited for a relay that was being started again; once is enough.
-    pub(crate) was_held: bool,
+    pub(crate) tried: Tried,
+}
+
+/// The second tries that an errand had: one of each kind is enough.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tried {
+    /// With another token (B-2.7).
+    pub(crate) token: bool,
+    /// In a new session (B-6.1).
+    pub(crate) session: bool,
+    /// On another connection.
+    pub(crate) connection: bool,
+    /// After a wait for a relay that was being started again.
+    pub(crate) restart: bool,
     /// How often in a row it was given up for want of an answer: each time it gets twice as long.
     pub(crate) given_up: u32,
 }
@@ -104,7 +110,7 @@ impl Call {
     fn patience(&self, config: &Config) -> Duration {
         match (&self.errand.purpose, &self.reading) {
             (Purpose::Pass(_), None) => config.call_timeout,
-            (_, None) => doubled(config.relay_timeout, self.errand.given_up)
+            (_, None) => doubled(config.relay_timeout, self.errand.tried.given_up)
                 .min(config.call_timeout.max(config.relay_timeout)),
             (_, Some(_)) => config.relay_timeout,
         }
@@ -143,21 +149,8 @@ pub(crate) enum Answered {
 impl Errand {
     /// A request of the agent, as it is (B-2.1).
     pub(crate) fn of_exchange(purpose: Purpose, exchange: ExchangeId, query: Option<String>) -> Self {
-        Self {
-            purpose,
-            method: Method::Post,
-            headers: CallHeaders::OfExchange(exchange),
-            edits: Vec::new(),
-            query,
-            body: CallBody::OfExchange(exchange),
-            own_request: None,
-            session: None,
-            token_retried: false,
-            session_retried: false,
-            connection_retried: false,
-            was_held: false,
-            given_up: 0,
-        }
+        let (headers, body) = (CallHeaders::OfExchange(exchange), CallBody::OfExchange(exchange));
+        Self { query, ..Self::post(purpose, headers, body) }
     }
 
     /// A message of the proxy's own.
@@ -166,20 +159,20 @@ impl Errand {
             Header::new("content-type", "application/json"),
             Header::new("accept", "application/json, text/event-stream"),
         ];
+        Self::post(purpose, CallHeaders::Own(headers), CallBody::Bytes(body.into()))
+    }
+
+    fn post(purpose: Purpose, headers: CallHeaders, body: CallBody) -> Self {
         Self {
             purpose,
             method: Method::Post,
-            headers: CallHeaders::Own(headers),
+            headers,
             edits: Vec::new(),
             query: None,
-            body: CallBody::Bytes(body.into()),
+            body,
             own_request: None,
             session: None,
-            token_retried: false,
-            session_retried: false,
-            connection_retried: false,
-            was_held: false,
-            given_up: 0,
+            tried: Tried::default(),
         }
     }
 

@@ -3,7 +3,7 @@
 use alloc::format;
 
 use crate::action::{Action, CallBody, RelayRequest};
-use crate::call::{Call, Down, Errand, Loss, Purpose};
+use crate::call::{Call, Down, Errand, Loss, Purpose, Tried};
 use crate::headers::{Header, HeaderEdit, SESSION_ID};
 use crate::ids::CallId;
 use crate::input::Sent;
@@ -102,10 +102,11 @@ impl Proxy {
     pub(crate) fn send_again_on_new_connection(&mut self, call: &Call) -> bool {
         let is_again = call.reading.is_none()
             && call.errand.purpose.is_repeatable()
-            && !call.errand.connection_retried
+            && !call.errand.tried.connection
             && self.relay.breaker(self.now).is_none();
         if is_again {
-            self.send(Errand { connection_retried: true, ..call.errand.clone() });
+            let tried = Tried { connection: true, ..call.errand.tried };
+            self.send(Errand { tried, ..call.errand.clone() });
         }
         is_again
     }

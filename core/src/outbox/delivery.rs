@@ -105,7 +105,8 @@ impl Proxy {
         let Some(place) = self.outbox.head() else { return };
         let Some(entry) = self.outbox.entries.get_mut(&place) else { return };
         entry.attempts += 1;
-        let errand = Errand { given_up: self.outbox.courier.given_up, ..errand_of(place, &entry.write) };
+        let mut errand = errand_of(place, &entry.write);
+        errand.tried.given_up = self.outbox.courier.given_up;
         self.outbox.courier.carries = Some(place);
         self.send(errand);
     }
