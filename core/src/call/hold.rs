@@ -11,16 +11,17 @@ use crate::status::Why;
 
 impl Proxy {
     /// Keeps what the relay refused, if it was there until just now, and this can only be passed on or answered
-    /// with an error. What has an answer from memory is not kept, and nothing is kept twice.
-    pub(crate) fn hold(&mut self, errand: Errand) -> Result<(), Errand> {
+    /// with an error. What has an answer from memory is not kept, and nothing is kept twice. Gives back what
+    /// it does not keep.
+    pub(crate) fn hold(&mut self, errand: Errand) -> Option<Errand> {
         let until = self.relay.restarts_until().filter(|until| *until > self.now && !self.draining);
         match (until, &errand.purpose) {
             (Some(until), Purpose::Pass(_)) if !errand.tried.restart => {
                 self.held.push(Errand { tried: Tried { restart: true, ..errand.tried }, ..errand });
                 self.timers.set_at_latest(Why::Restart, until);
-                Ok(())
+                None
             }
-            _ => Err(errand),
+            _ => Some(errand),
         }
     }
 
@@ -30,7 +31,7 @@ impl Proxy {
             return false;
         }
         self.on_relay_failure(&call.errand.purpose, down);
-        self.hold(call.errand.clone()).is_ok()
+        self.hold(call.errand.clone()).is_none()
     }
 
     /// The relay is back: what it refused is sent once more.

@@ -121,8 +121,8 @@ impl Proxy {
         let was_refused = down.sent == Sent::No;
         let down = Down { sent: Sent::No, ..down.clone() };
         for errand in self.sessions.give_up(id) {
-            let left = if was_refused { self.hold(errand) } else { Err(errand) };
-            if let Err(errand) = left {
+            let left = if was_refused { self.hold(errand) } else { Some(errand) };
+            if let Some(errand) = left {
                 self.undelivered(errand.purpose, &down);
             }
         }
