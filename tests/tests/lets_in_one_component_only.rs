@@ -5,9 +5,10 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use relay_mcp_core::{Config, Timestamp};
-use relay_mcp_host_wasm::{Cache, Limits, Refusal, Sandbox};
+use relay_mcp_core::{AgentRequest, Config, ExchangeId, Input, Machine, Method, Timestamp};
+use relay_mcp_host_wasm::{Cache, Fault, Limits, Refusal, Sandbox};
 
 fn component() -> &'static [u8] {
     relay_mcp_artifact::COMPONENT.unwrap_or_else(|why_not| panic!("there is no component: {why_not}"))
@@ -57,6 +58,37 @@ fn the_core_asks_for_nothing() {
     let cache = tempfile::tempdir().unwrap();
     let sandbox = let_in(component(), cache.path()).unwrap();
     sandbox.open(&Config::default(), [0; 32], Timestamp(1), Vec::new()).unwrap();
+}
+
+/// Opens a machine that may use so much, and gives it a large message to read.
+fn used_within(limits: Limits) -> Result<(), Fault> {
+    let cache = Cache::in_directory(concat!(env!("CARGO_TARGET_TMPDIR"), "/components").into());
+    let sandbox = Sandbox::new(component(), limits, &cache).unwrap();
+    let mut machine = sandbox.open(&Config::default(), [0; 32], Timestamp(1), Vec::new())?;
+    let body =
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"x","params":{{"x":"{}"}}}}"#, "x".repeat(4 << 20));
+    let request = AgentRequest { method: Method::Post, query: None, headers: Vec::new(), body: body.into() };
+    machine.step(Timestamp(2), vec![Input::Request { exchange: ExchangeId(1), request }])?;
+    Ok(())
+}
+
+#[test]
+fn a_step_that_takes_too_long_or_wants_too_much_memory_is_a_fault() {
+    used_within(Limits::default()).unwrap();
+    let fault = |limits| match used_within(limits) {
+        Ok(()) => None,
+        Err(fault @ Fault::Trap(_)) => Some(fault),
+        Err(fault) => panic!("{limits:?}: {fault}"),
+    };
+    for memory in [1 << 16, 4 << 20] {
+        assert!(fault(Limits { memory, ..Limits::default() }).is_some(), "{memory} bytes are not enough");
+    }
+    // On a busy machine the watch, a thread, may come too late for one that is so short.
+    let step = Duration::from_nanos(1);
+    assert!(
+        (0..500).any(|_| fault(Limits { step, ..Limits::default() }).is_some()),
+        "a nanosecond is not enough"
+    );
 }
 
 /// The one file of a cache.
