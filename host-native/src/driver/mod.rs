@@ -63,7 +63,8 @@ struct Inbox {
 
 /// The machine, and what its ids stand for.
 struct Core<M> {
-    machine: M,
+    /// None once it has failed.
+    machine: Option<M>,
     tables: Tables,
     store: Option<Store>,
 }
@@ -78,7 +79,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
     /// Puts a machine to work on the current runtime. What it had to do already is begun at once.
     pub fn start(machine: M, parts: Parts) -> Self {
         let (store, acknowledged) = parts.store;
-        let core = Core { machine, tables: Tables::default(), store: Some(store) };
+        let core = Core { machine: Some(machine), tables: Tables::default(), store: Some(store) };
         let driver = Self(Arc::new(Inner {
             inbox: Mutex::default(),
             core: Mutex::new(core),
@@ -121,10 +122,8 @@ impl<M: Machine + Send + 'static> Driver<M> {
     fn step(&self, inputs: Vec<Input>) {
         let mut core = lock(&self.0.core);
         let core = &mut *core;
-        if self.0.fault.borrow().is_some() {
-            return;
-        }
-        match core.machine.step(self.0.clock.now(), inputs) {
+        let Some(machine) = &mut core.machine else { return };
+        match machine.step(self.0.clock.now(), inputs) {
             Ok(actions) => {
                 for action in actions {
                     self.perform(core, action);
@@ -132,13 +131,14 @@ impl<M: Machine + Send + 'static> Driver<M> {
             }
             Err(fault) => return self.give_up(core, fault.to_string()),
         }
-        self.0.alarm.set(core.machine.next_wakeup().map(|wakeup| wakeup.at));
+        self.0.alarm.set(core.machine.as_ref().and_then(M::next_wakeup).map(|wakeup| wakeup.at));
     }
 
     /// The machine failed, and what it knew went with it, but for what is in the store: nothing that it began
     /// can be ended in order.
     fn give_up(&self, core: &mut Core<M>, fault: String) {
         tracing::error!(fault, "the machine failed: everything in flight is broken off");
+        core.machine = None;
         for call in std::mem::take(&mut core.tables).calls.into_values() {
             call.task.abort();
         }
