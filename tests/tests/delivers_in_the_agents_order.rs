@@ -7,6 +7,7 @@ use std::time::Duration;
 use relay_mcp_tests::agent::Agent;
 use relay_mcp_tests::proxy::Proxy;
 use relay_mcp_tests::relay::{Canned, Fate, Fault, Gate, On, Recorded, Relay, Speaks};
+use relay_mcp_tests::wait;
 use relay_mcp_tests::wait::{QUIET, until_async, until_true};
 use serde_json::{Value, json};
 
@@ -124,6 +125,10 @@ async fn order_holds_while_the_relay_flaps() {
 async fn what_is_delivered_is_what_was_accepted_with_todays_token() {
     let (relay, proxy, _agent) = holding(&["a"]).await;
     proxy.home().write_token("new");
+    // An attempt that is under way has read the old one.
+    let attempts = async || proxy.control().outbox().await[0]["attempts"].as_u64().unwrap();
+    let before = attempts().await;
+    wait::until_async("another attempt", async || (attempts().await > before).then_some(())).await;
     relay.start_again().await;
     proxy.depth_is(0).await;
     let delivered = calls(&relay).remove(0);
