@@ -13,6 +13,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 
 use crate::config::{Backoff, Limits};
+use crate::map::Map;
 use crate::status::{OutboxStatus, WriteState};
 use crate::time::Timestamp;
 
@@ -26,7 +27,7 @@ pub(crate) use write::Write;
 #[derive(Clone, Debug)]
 pub(crate) struct Outbox {
     limits: Limits,
-    entries: BTreeMap<Place, Entry>,
+    entries: Map<Place, Entry>,
     places: BTreeMap<String, Place>,
     last_place: Place,
     bytes: usize,
@@ -41,7 +42,7 @@ impl Outbox {
     pub(crate) fn new(limits: Limits, backoff: Backoff) -> Self {
         Self {
             limits,
-            entries: BTreeMap::new(),
+            entries: Map::default(),
             places: BTreeMap::new(),
             last_place: Place(0),
             bytes: 0,
