@@ -15,7 +15,7 @@ use alloc::string::String;
 use crate::config::{Backoff, Limits};
 use crate::map::Map;
 use crate::status::{OutboxStatus, WriteState};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, millis};
 
 pub(crate) use delivery::Courier;
 pub(crate) use entry::{Entry, Place};
@@ -120,7 +120,7 @@ impl Outbox {
         OutboxStatus {
             depth,
             bytes: self.bytes,
-            oldest_age_ms: oldest.map(|at| u64::try_from(now.since(at).as_millis()).unwrap_or(u64::MAX)),
+            oldest_age_ms: oldest.map(|at| millis(now.since(at))),
             dead_letters: self.entries.len() - depth,
             paused: self.courier.is_paused(),
         }
