@@ -30,10 +30,16 @@ fn component(here: &Path, out: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
     let module = out.join("core.wasm");
     let built = Command::new(here.join("../build-component.sh"))
         .arg(&module)
-        .env("RELAY_MCP_GUEST_TARGET", out.join("guest"))
+        .env("RELAY_MCP_GUEST_TARGET", guests(out))
         .output()?;
     if !built.status.success() {
         return Err(String::from_utf8_lossy(&built.stderr).into());
     }
     Ok(ComponentEncoder::default().validate(true).module(&fs::read(&module)?)?.encode()?)
+}
+
+/// Where guests are compiled, one after the other: they share most of what they depend on. Beside cargo's own folder
+/// `build`, in which OUT_DIR is.
+fn guests(out: &Path) -> PathBuf {
+    out.ancestors().nth(3).unwrap_or(out).join("guests")
 }
