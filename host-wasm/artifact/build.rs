@@ -21,6 +21,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         Ok(component) => (component, String::new()),
         Err(why_not) => (Vec::new(), why_not.to_string()),
     };
+    if component.is_empty() {
+        fs::write(out.join("core.wasm"), [])?;
+    }
     fs::write(out.join("component.wasm"), component)?;
     fs::write(out.join("why-not.txt"), why_not)?;
     Ok(())

@@ -78,6 +78,12 @@ impl Sandbox {
         Ok(Self { engine, component: fits, is_on_wasi, limits, watch })
     }
 
+    /// The names of what the component imports: nothing, or interfaces of WASI.
+    #[must_use]
+    pub fn imports(&self) -> Vec<String> {
+        wasi::names(self.component.instance_pre().component(), &self.engine)
+    }
+
     /// Opens a machine of its own, with what the store holds.
     ///
     /// # Errors

@@ -34,15 +34,19 @@ pub(crate) enum Imports {
 
 impl Imports {
     pub(crate) fn of(component: &Component, engine: &Engine) -> Self {
-        let ty = component.component_type();
-        let names = || ty.imports(engine).map(|(name, _)| name);
         let is_wasi = |name: &str| PACKAGES.iter().any(|package| name.starts_with(package));
-        match names().find(|name| !is_wasi(name)) {
-            Some(name) => Self::Other(name.to_owned()),
-            None if names().next().is_some() => Self::Wasi,
-            None => Self::Nothing,
+        let names = names(component, engine);
+        match names.iter().find(|name| !is_wasi(name)) {
+            Some(name) => Self::Other(name.clone()),
+            None if names.is_empty() => Self::Nothing,
+            None => Self::Wasi,
         }
     }
+}
+
+/// The names of what a component imports.
+pub(crate) fn names(component: &Component, engine: &Engine) -> Vec<String> {
+    component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect()
 }
 
 /// The empty system of one machine, made when it is first asked for anything.
