@@ -19,7 +19,7 @@ while read -r name; do unset "$name"; done < <(compgen -e | grep -E '^(CARGO_(EN
 
 # No path of this machine, no text of a panic and no Debug form goes into the component: nobody could read them there.
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
-export RUSTC_BOOTSTRAP=1
+export RUSTC_BOOTSTRAP=1 RUSTC_WRAPPER=$here/rustc-anywhere
 export RUSTFLAGS="--remap-path-prefix=$cargo_home=cargo --remap-path-prefix=$(cd "$here/.." && pwd)=. -Zlocation-detail=none -Zfmt-debug=none"
 
 build() { cargo build --manifest-path "$guest/Cargo.toml" --release --locked --target $target "${arguments[@]}" "$@"; }

@@ -11,7 +11,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let out = PathBuf::from(env::var("OUT_DIR")?);
     for watched in
-        ["../guest", "../build-component.sh", "../../wit", "../../core/src", "../../core/Cargo.toml"]
+        ["../guest", "../build-component.sh", "../rustc-anywhere", "../../wit", "../../core/src", "../../core/Cargo.toml"]
     {
         println!("cargo::rerun-if-changed={}", here.join(watched).display());
     }

@@ -16,7 +16,7 @@ struct Mapping {
 ///
 /// # Panics
 /// When there is none, or more than one.
-pub fn of_the_component() -> Vec<u8> {
+pub(crate) fn of_the_component() -> Vec<u8> {
     let maps = mappings();
     let free = |mapping: &Mapping| !mapping.is_readable && mapping.to - mapping.from >= RESERVED;
     let mut memories = maps.iter().enumerate().filter(|(_, mapping)| free(mapping)).filter_map(|(at, behind)| {
@@ -49,7 +49,7 @@ fn mappings() -> Vec<Mapping> {
 
 /// Whether these bytes are somewhere in there.
 #[must_use]
-pub fn holds(memory: &[u8], needle: &str) -> bool {
+pub(crate) fn holds(memory: &[u8], needle: &str) -> bool {
     let needle = needle.as_bytes();
     memory.windows(needle.len()).any(|window| window[0] == needle[0] && window == needle)
 }
