@@ -88,7 +88,8 @@ pub fn edit(headers: &mut HeaderMap, edits: &[HeaderEdit]) {
 #[must_use]
 pub fn parsed(header: &Header) -> Option<(HeaderName, HeaderValue)> {
     let name: HeaderName = header.name.parse().ok()?;
-    let may_be_set = crosses_to_agent(name.as_str()) && (crosses_to_relay(name.as_str()) || name == ACCEPT_ENCODING);
+    let may_be_set =
+        crosses_to_agent(name.as_str()) && (crosses_to_relay(name.as_str()) || name == ACCEPT_ENCODING);
     may_be_set.then_some((name, header.value.parse().ok()?))
 }
 

@@ -10,9 +10,14 @@ use wit_component::ComponentEncoder;
 fn main() -> Result<(), Box<dyn Error>> {
     let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    for watched in
-        ["../guest", "../build-component.sh", "../rustc-anywhere", "../../wit", "../../core/src", "../../core/Cargo.toml"]
-    {
+    for watched in [
+        "../guest",
+        "../build-component.sh",
+        "../rustc-anywhere",
+        "../../wit",
+        "../../core/src",
+        "../../core/Cargo.toml",
+    ] {
         println!("cargo::rerun-if-changed={}", here.join(watched).display());
     }
     // A machine that cannot compile for WebAssembly builds everything else all the same; whoever needs the

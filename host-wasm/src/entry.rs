@@ -20,10 +20,7 @@ pub(crate) enum Entry {
     /// One that imports nothing is called as it is.
     Plain(Core),
     /// What WASI offers may wait, so a component on top of it runs on a stack of its own.
-    OnWasi {
-        open: Func,
-        step: Func,
-    },
+    OnWasi { open: Func, step: Func },
 }
 
 impl Entry {

@@ -105,8 +105,7 @@ impl Sandbox {
             self.watch.step(&mut store, |store| Entry::new(&self.component, self.is_on_wasi, store))?;
         let records: Vec<_> = records.into_iter().map(inbound::record).collect();
         let config = inbound::config(config);
-        let opened =
-            self.watch.step(&mut store, |store| entry.open(store, &config, &seed, now, &records))?;
+        let opened = self.watch.step(&mut store, |store| entry.open(store, &config, &seed, now, &records))?;
         let proxy = opened.map_err(|error| Fault::Refused(outbound::open_error(error)))?;
         Ok(ComponentMachine::new(store, entry, proxy, Arc::clone(&self.watch), contract))
     }

@@ -10,7 +10,9 @@ use wit_component::ComponentEncoder;
 fn main() -> Result<(), Box<dyn Error>> {
     let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    for watched in ["guest/src", "guest/wit", "guest/Cargo.toml", "../../host-wasm/build-component.sh", "../../wit"] {
+    for watched in
+        ["guest/src", "guest/wit", "guest/Cargo.toml", "../../host-wasm/build-component.sh", "../../wit"]
+    {
         println!("cargo::rerun-if-changed={}", here.join(watched).display());
     }
     fs::write(out.join("plain.wasm"), component(&here, &out, &[])?)?;

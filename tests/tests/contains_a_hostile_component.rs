@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use relay_mcp_core::{
-    Action, AgentRequest, CallId, Command, CommandId, Config, ExchangeId, Input, Machine, Method, RelayFailure,
-    RelayHead, Sent, Ticket, Timestamp,
+    Action, AgentRequest, CallId, Command, CommandId, Config, ExchangeId, Input, Machine, Method,
+    RelayFailure, RelayHead, Sent, Ticket, Timestamp,
 };
 use relay_mcp_host_wasm::{Cache, ComponentMachine, Fault, Limits, Sandbox};
 
@@ -119,7 +119,10 @@ fn an_answer_has_one_beginning_and_a_call_one_decision() {
     for (script, sentence) in [
         ("answer-chunk x 0 a", "`answer-chunk` goes on with the answer to exchange 7, which has not begun"),
         ("answer-end x", "`answer-end` goes on with the answer to exchange 7"),
-        ("answer-head x 200\nanswer-head x 200", "`answer-head` begins the answer to exchange 7, which has begun"),
+        (
+            "answer-head x 200\nanswer-head x 200",
+            "`answer-head` begins the answer to exchange 7, which has begun",
+        ),
         ("answer-head x 200\nanswer x 200", "`answer` begins the answer to exchange 7"),
         ("call 1 x\nthen\nanswer-head x 200\nsplice 1 x", "`splice` begins the answer to exchange 7"),
         ("call 1 x\nread 1", "`read` is about the answer to call 1, for which it is too early or too late"),
@@ -169,7 +172,10 @@ fn the_hosts_headers_are_not_its_to_set() {
     for name in toward_relay {
         for script in [format!("call-with 1 x {name}: x"), format!("call-with 1 0 {name}: x")] {
             let said = breach(&script);
-            assert!(said.contains(&format!("a request to the relay has the header `{name}`")), "{script}: {said}");
+            assert!(
+                said.contains(&format!("a request to the relay has the header `{name}`")),
+                "{script}: {said}"
+            );
         }
     }
     for name in ["set-cookie", "www-authenticate", "content-length", "Transfer-Encoding", "connection"] {
@@ -180,7 +186,10 @@ fn the_hosts_headers_are_not_its_to_set() {
             format!("call 1 x\nthen\nread 1\nanswer-of x 1 {name}: x"),
         ] {
             let said = breach(&script);
-            assert!(said.contains(&format!("an answer to the agent has the header `{name}`")), "{script}: {said}");
+            assert!(
+                said.contains(&format!("an answer to the agent has the header `{name}`")),
+                "{script}: {said}"
+            );
         }
     }
 }
@@ -213,7 +222,10 @@ fn numbers_of_actions_and_calls_have_bounds() {
 #[test]
 fn the_store_is_not_filled_and_not_spoilt() {
     for value in ["", "{", "no JSON", "{}{}"] {
-        assert!(breach(&format!("persist 1 1 {value}")).contains("a write record that is no JSON text"), "{value:?}");
+        assert!(
+            breach(&format!("persist 1 1 {value}")).contains("a write record that is no JSON text"),
+            "{value:?}"
+        );
     }
     let mut machine = machine();
     let mut step = |exchange, script: &str| machine.step(NOW, vec![request(exchange, script)]);
@@ -323,8 +335,11 @@ fn a_trap_comes_at_any_step_and_the_next_machine_knows_nothing_of_it() {
 
 #[test]
 fn too_few_instances_or_table_elements_are_a_fault() {
-    for limits in [Limits { instances: 0, ..Limits::default() }, Limits { table_elements: 0, ..Limits::default() }] {
-        let fault = sandbox(limits).open(&Config::default(), [0; 32], NOW, Vec::new()).map(|_| ()).unwrap_err();
+    for limits in
+        [Limits { instances: 0, ..Limits::default() }, Limits { table_elements: 0, ..Limits::default() }]
+    {
+        let fault =
+            sandbox(limits).open(&Config::default(), [0; 32], NOW, Vec::new()).map(|_| ()).unwrap_err();
         assert!(matches!(fault, Fault::Trap(_)), "{limits:?}: {fault}");
     }
 }

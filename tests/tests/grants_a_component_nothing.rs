@@ -5,9 +5,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use relay_mcp_core::{
-    Action, AgentRequest, Config, ExchangeId, Input, Machine, Method, Timestamp,
-};
+use relay_mcp_core::{Action, AgentRequest, Config, ExchangeId, Input, Machine, Method, Timestamp};
 use relay_mcp_host_wasm::{Cache, Fault, Limits, Sandbox};
 
 const NOW: Timestamp = Timestamp(1000);
@@ -49,7 +47,10 @@ fn either_way(check: impl Fn()) {
 
 #[test]
 fn the_component_works_and_its_world_is_empty() {
-    assert!(std::env::vars().count() > 0 && std::env::args().count() > 0, "there is something to be seen here");
+    assert!(
+        std::env::vars().count() > 0 && std::env::args().count() > 0,
+        "there is something to be seen here"
+    );
     either_way(|| {
         for (what, there_is) in [
             ("environment", "0 variables"),
@@ -76,7 +77,10 @@ fn what_would_wait_exit_or_hoard_is_a_fault() {
             ("hoard", "resource table has no free keys"),
         ] {
             let fault = fault(&format!("wasi {what}"));
-            assert!(fault.starts_with("the component failed: ") && fault.contains(sentence), "{what}: {fault}");
+            assert!(
+                fault.starts_with("the component failed: ") && fault.contains(sentence),
+                "{what}: {fault}"
+            );
         }
     });
 }

@@ -16,7 +16,10 @@ fn it_imports_nothing() {
     let cache = Cache::in_directory(concat!(env!("CARGO_TARGET_TMPDIR"), "/components").into());
     let imports = |bytes: &[u8]| Sandbox::new(bytes, Limits::default(), &cache).unwrap().imports();
     assert_eq!(imports(component()), [""; 0]);
-    assert!(imports(relay_mcp_hostile::ON_WASI).iter().any(|name| name.starts_with("wasi:")), "one that does");
+    assert!(
+        imports(relay_mcp_hostile::ON_WASI).iter().any(|name| name.starts_with("wasi:")),
+        "one that does"
+    );
 }
 
 /// Another checkout, another target directory: the same bytes.
@@ -26,6 +29,7 @@ fn it_is_the_same_wherever_it_is_built() {
     let elsewhere = tempfile::tempdir().unwrap();
     let checkout = elsewhere.path().join("a/longer/path/to/the/checkout");
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    fs::create_dir_all(&checkout).unwrap();
     for part in ["Cargo.toml", "core", "wit", "host-wasm"] {
         copy(&repository.join(part), &checkout.join(part));
     }
@@ -43,7 +47,12 @@ fn it_is_the_same_wherever_it_is_built() {
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     let (here, there) = (relay_mcp_artifact::MODULE, fs::read(&module).unwrap());
     let difference = here.iter().zip(&there).position(|(one, other)| one != other);
-    assert!(here == there, "{} and {} bytes, the first difference at {difference:?}", here.len(), there.len());
+    assert!(
+        here == there,
+        "{} and {} bytes, the first difference at {difference:?}",
+        here.len(),
+        there.len()
+    );
 }
 
 /// Where `artifact` compiles, seen from a test executable in `target/debug/deps`.

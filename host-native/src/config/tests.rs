@@ -246,7 +246,8 @@ fn b_10_what_is_for_a_component_is_refused_by_a_program_that_has_none() {
     }
     let refusal = refused(&[], &[("RELAY_MCP_PROXY_COMPONENT_MEMORY", "64MiB")]).unwrap_err();
     assert!(refusal.contains("from the environment variable RELAY_MCP_PROXY_COMPONENT_MEMORY"), "{refusal}");
-    let component = resolved(&["--component-memory=64MiB", "--component-step-time=1s"], &[]).unwrap().component;
+    let component =
+        resolved(&["--component-memory=64MiB", "--component-step-time=1s"], &[]).unwrap().component;
     assert_eq!((component.memory, component.step_time), (Some(64 << 20), Some(Duration::from_secs(1))));
     assert_eq!((component.table_elements, component.instances), (None, None));
 }

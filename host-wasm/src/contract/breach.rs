@@ -37,7 +37,9 @@ pub enum Breach {
     #[error("there are too many {0}")]
     Crowd(&'static str),
     /// More in the store than the configuration allows.
-    #[error("`persist` brings the records in the store to {count} and {bytes} bytes, more than the limits allow")]
+    #[error(
+        "`persist` brings the records in the store to {count} and {bytes} bytes, more than the limits allow"
+    )]
     Store {
         /// How many.
         count: usize,

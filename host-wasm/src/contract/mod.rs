@@ -97,7 +97,8 @@ impl Contract {
                 Input::StoreFailed { through, .. } => self.records.failed(*through),
                 // An exchange of an agent that is gone is open until its `abort`; the head of an answer that was
                 // read is kept until `cancel`.
-                Input::Tick | Input::AgentGone { .. } | Input::RelayChunk { .. } | Input::RelayEnd { .. } => {}
+                Input::Tick | Input::AgentGone { .. } | Input::RelayChunk { .. } | Input::RelayEnd { .. } => {
+                }
             }
         }
         self.most_exchanges = self.most_exchanges.max(self.exchanges.len());

@@ -52,6 +52,8 @@ struct Day {
     handle: Handle,
     token_file: PathBuf,
     requests: usize,
+    /// How often there was a trace of what had passed through.
+    traces: usize,
 }
 
 impl Day {
@@ -75,7 +77,7 @@ impl Day {
             let canary = format!("the-canary-of-{hour}-{round}");
             legacy.call("x/z", json!({"text": canary})).await;
             self.requests += 10;
-            look(&canary);
+            self.traces += usize::from(look(&canary));
         }
         let stream = legacy.listen().await;
         self.control.isolated_worktree(hour % 2 == 0).await;
@@ -86,7 +88,6 @@ impl Day {
             self.outage(&legacy).await;
         }
         legacy.ask("DELETE").send().await;
-        look("relay_reply");
     }
 
     /// The relay wants another token; the runner writes it a while later, or hands it in.
@@ -114,12 +115,13 @@ impl Day {
     }
 }
 
-/// No secret is in the memory. What the component was told last is, which shows that this is where to look, and that
-/// what passes through leaves traces.
-fn look(told: &str) {
+/// No secret is in the memory; the name of the agent is, which the session remembers, so this is where to look. Whether
+/// there is a trace of what passed through just now: what is given back is there until something else takes its place.
+fn look(passed: &str) -> bool {
     let memory = memory::of_the_component();
-    assert!(memory::holds(&memory, told), "{told} is not in {} bytes", memory.len());
-    assert!(!memory::holds(&memory, HUSH), "a secret is in there beside {told}");
+    assert!(memory::holds(&memory, "plain-agent"), "the name of the agent is not in {} bytes", memory.len());
+    assert!(!memory::holds(&memory, HUSH), "a secret is in there beside {passed}");
+    memory::holds(&memory, passed)
 }
 
 fn write(path: &Path, text: &str) {
@@ -154,14 +156,21 @@ async fn neither_token_nor_secret_is_ever_in_its_memory() {
     let control = Control::new(ready.control.as_ref().unwrap(), data);
     assert_eq!(control.secret(), CONTROL_SECRET);
     let agent = Agent::of(&ready.url, Some(SECRET));
-    let mut day = Day { relay, agent, control, handle, token_file, requests: 0 };
+    let mut day = Day { relay, agent, control, handle, token_file, requests: 0, traces: 0 };
     for hour in 0..HOURS {
         day.hour(hour).await;
     }
     let used: Vec<_> = (0..HOURS).map(token).collect();
-    let sent: Vec<_> = day.relay.requests().iter().filter_map(|request| request.token().map(str::to_owned)).collect();
+    let sent: Vec<_> =
+        day.relay.requests().iter().filter_map(|request| request.token().map(str::to_owned)).collect();
     assert!(used.iter().all(|token| sent.contains(token)), "every token was in use");
     assert!(day.requests >= 2000, "{} requests are no day", day.requests);
+    assert!(
+        day.traces > HOURS * ROUNDS / 2,
+        "what passes through leaves traces: {} of {}",
+        day.traces,
+        HOURS * ROUNDS
+    );
     day.handle.shut_down();
     within("the end", running).await.unwrap().unwrap();
 }

@@ -19,16 +19,17 @@ struct Mapping {
 pub(crate) fn of_the_component() -> Vec<u8> {
     let maps = mappings();
     let free = |mapping: &Mapping| !mapping.is_readable && mapping.to - mapping.from >= RESERVED;
-    let mut memories = maps.iter().enumerate().filter(|(_, mapping)| free(mapping)).filter_map(|(at, behind)| {
-        let mut from = behind.from;
-        for before in maps[..at].iter().rev() {
-            if before.to != from || !before.is_readable {
-                break;
+    let mut memories =
+        maps.iter().enumerate().filter(|(_, mapping)| free(mapping)).filter_map(|(at, behind)| {
+            let mut from = behind.from;
+            for before in maps[..at].iter().rev() {
+                if before.to != from || !before.is_readable {
+                    break;
+                }
+                from = before.from;
             }
-            from = before.from;
-        }
-        (from < behind.from).then_some((from, behind.from))
-    });
+            (from < behind.from).then_some((from, behind.from))
+        });
     let (from, to) = memories.next().expect("the memory of a component");
     assert_eq!(memories.next(), None, "there is one machine");
     let mut memory = vec![0; usize::try_from(to - from).unwrap()];
