@@ -20,7 +20,7 @@ pub struct Control {
 }
 
 impl Control {
-    /// The control listener of a proxy with this data directory.
+    /// The listener of the proxy with this data directory.
     #[must_use]
     pub fn new(address: &str, data: PathBuf) -> Self {
         Self { address: address.to_owned(), data }
