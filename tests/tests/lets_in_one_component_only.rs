@@ -66,6 +66,13 @@ fn the_core_asks_for_nothing() {
     sandbox.open(&Config::default(), [0; 32], Timestamp(1), Vec::new()).unwrap();
 }
 
+/// Whoever embeds the machine carries it along.
+#[test]
+fn the_core_is_small() {
+    let size = component().len();
+    assert!(size < 300 << 10, "the component has {size} bytes");
+}
+
 /// Opens a machine that may use so much, and gives it a large message to read.
 fn used_within(limits: Limits) -> Result<(), Fault> {
     let cache = Cache::in_directory(concat!(env!("CARGO_TARGET_TMPDIR"), "/components").into());

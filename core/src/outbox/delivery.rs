@@ -15,7 +15,7 @@ use crate::observation::Observation;
 use crate::proxy::Proxy;
 use crate::random::Random;
 use crate::status::{Why, WriteState};
-use crate::time::{Timestamp, doubled};
+use crate::time::{Timestamp, doubled, millis};
 
 /// Who delivers: one write at a time.
 #[derive(Clone, Debug)]
@@ -85,7 +85,7 @@ impl Courier {
 }
 
 fn jitter(random: &mut Random, most: Duration) -> Duration {
-    Duration::from_millis(random.up_to(u64::try_from(most.as_millis()).unwrap_or(u64::MAX)))
+    Duration::from_millis(random.up_to(millis(most)))
 }
 
 impl Proxy {

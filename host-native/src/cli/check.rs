@@ -113,7 +113,7 @@ impl Report {
             control: control(&settings.control),
             context: context.join(" "),
             menu: core.rules.iter().map(rule).collect(),
-            bufferable: core.bufferable.iter().cloned().collect(),
+            bufferable: core.bufferable.clone(),
             limits: limits(settings),
             times: times(settings),
             log: format!("{:?}, from {} on", resolved.log.format, resolved.log.level).to_lowercase(),

@@ -125,10 +125,10 @@ fn b_4_1_the_files_rules_replace_the_shipped_ones_and_name_the_context() {
     let core = with_file(file, &[], &[]).1.unwrap().settings.core;
     assert_eq!(core.rules.len(), 2);
     assert!(core.rules[0].tools[0].matches("relay_workspace_land"));
-    let context: Vec<_> = core.context.iter().map(|(flag, value)| (flag.as_str(), *value)).collect();
+    let context: Vec<_> = core.context.iter().collect();
     assert_eq!(context, [("admin", true), ("isolatedWorktree", true), ("late", false)]);
     let core = with_file(file, &["--isolated-worktree=false"], &[]).1.unwrap().settings.core;
-    assert!(!core.context["isolatedWorktree"]);
+    assert!(!core.context.holds("isolatedWorktree"));
     assert!(with_file("menu = []", &[], &[]).1.unwrap().settings.core.rules.is_empty());
 }
 
