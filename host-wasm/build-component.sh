@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Compiles the core for wasm32-unknown-unknown: build-component.sh FILE puts the core module there, from which
-# `artifact` makes the component. Two builds on one machine give the same bytes.
+# `artifact` makes the component; what follows FILE, such as `--features rules`, goes to cargo. Two builds on one
+# machine give the same bytes.
 #
 # It takes the first of these that the machine has: the rustup target of the toolchain in use, which it adds where
 # rustup can fetch it; the toolchain that Debian packages for the web (rustc-web, cargo-web, rust-web-src, lld).
 set -euo pipefail
 
 out=${1:?usage: build-component.sh FILE}
+shift
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 target=wasm32-unknown-unknown
 export CARGO_TARGET_DIR=${RELAY_MCP_GUEST_TARGET:-$here/../target/guest}
@@ -27,10 +29,10 @@ has_rustup_target() {
 }
 
 if has_rustup_target || { command -v rustup >/dev/null && timeout 60 rustup target add $target >/dev/null 2>&1 && has_rustup_target; }; then
-    build
+    build "$@"
 elif [[ -x /usr/bin/rustc && -x /usr/bin/cargo && -x /usr/bin/wasm-ld && -d /usr/lib/rustlib/src ]]; then
     export PATH=/usr/bin:/bin RUSTC=/usr/bin/rustc CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=/usr/bin/wasm-ld
-    build -Zbuild-std=core,alloc -Zbuild-std-features=optimize_for_size
+    build -Zbuild-std=core,alloc -Zbuild-std-features=optimize_for_size "$@"
 else
     echo "build-component.sh: there is no way to compile for $target. Type one of these:" >&2
     echo "  rustup target add $target" >&2
