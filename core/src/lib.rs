@@ -73,6 +73,7 @@ mod command;
 mod config;
 pub mod door;
 mod exchange;
+pub mod failure;
 mod glob;
 pub mod headers;
 mod health;
