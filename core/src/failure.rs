@@ -59,13 +59,7 @@ fn unavailable(sent: Sent) -> (AnswerHead, Bytes) {
     (AnswerHead::Own { status: 503, headers }, body)
 }
 
-fn error(
-    status: u16,
-    id: Option<&Id>,
-    code: i64,
-    message: &str,
-    data: Option<&str>,
-) -> (AnswerHead, Bytes) {
+fn error(status: u16, id: Option<&Id>, code: i64, message: &str, data: Option<&str>) -> (AnswerHead, Bytes) {
     (AnswerHead::own(status, "application/json"), jsonrpc::error_response(id, code, message, data))
 }
 
@@ -102,7 +96,9 @@ mod tests {
             for (sent, said) in [(Sent::No, "no"), (Sent::Unknown, "unknown")] {
                 let (status, body) = answered(Method::Post, &request, sent);
                 assert_eq!(status, 200);
-                assert!(body.starts_with(&format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-32603,"#)));
+                assert!(
+                    body.starts_with(&format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-32603,"#))
+                );
                 assert!(body.ends_with(&format!(r#","data":{{"delivered":"{said}"}}}}}}"#)), "{body}");
             }
         }

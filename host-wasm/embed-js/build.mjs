@@ -22,6 +22,7 @@ const { files, imports } = await transpile(process.argv[2] ?? built(), {
   instantiation: "sync",
   wasiShim: false,
   base64Cutoff: 0,
+  noComponentErrorWrapping: true,
 });
 if (imports.length > 0) throw new Error(`the component asks for something: ${imports.join(", ")}`);
 

@@ -65,7 +65,7 @@ function opened<T>(open: () => T): T {
   }
 }
 
-/** What a function of the component answered as its `error`; undefined where it trapped. */
-export function payloadOf(error: unknown): unknown {
-  return error instanceof Error && "payload" in error ? error.payload : undefined;
+/** What a function of the component gave as its `error`, which jco throws as it is; undefined where it trapped. */
+export function payloadOf(thrown: unknown): unknown {
+  return thrown instanceof Error ? undefined : thrown;
 }

@@ -126,6 +126,8 @@ export class Driver {
 
   /** May be called from anywhere, even from what a step sets off: the input then waits for that step to end. */
   #feed(input: Input): void {
+    // Tickets of a machine that failed are none of the next one's.
+    if (this.#machine === undefined && (input.tag === "durable" || input.tag === "store-failed")) return;
     this.#inbox.push(input);
     if (this.#isStepping || this.#machine === undefined) return;
     this.#isStepping = true;
@@ -162,7 +164,7 @@ export class Driver {
     this.#machine = undefined;
     this.#alarm.set(undefined);
     this.#observe({ tag: "machine-failed", val: fault });
-    this.#inbox = this.#inbox.filter((input) => input.tag === "command");
+    this.#inbox = [];
     this.#breakOff((exchange) => {
       if (exchange.hasBegun) return exchange.answer.breakOff();
       const { status, headers, body } = failed(exchange.method, exchange.body, exchange.isTaken ? "unknown" : "no");
@@ -307,8 +309,8 @@ export class Driver {
       body.tag === "empty" ? new Uint8Array() : body.tag === "bytes" ? body.val : this.#exchanges.get(body.val)?.body;
     if (headersOf === undefined || bodyOf === undefined) return undefined;
     const crossing = from.tag === "own" ? headersOf : towardRelay(headersOf);
-    const plain = { name: "accept-encoding", value: "identity" };
-    const headers = withHeader(without(edited(crossing, edits), "authorization"), plain);
+    // Once more, since no edit of the machine may name another host or token.
+    const headers = withHeader(towardRelay(edited(crossing, edits)), { name: "accept-encoding", value: "identity" });
     return { method: METHODS[method], query, headers, body: bodyOf };
   }
 

@@ -1,6 +1,6 @@
 /** The rules that stand in the component, so that they are written once: the door, and which headers go where. */
 
-import type { Config, Method } from "../generated/interfaces/relay-mcp-proxy-machine.js";
+import type { Config, Method, Sent } from "../generated/interfaces/relay-mcp-proxy-machine.js";
 import type { Door, Knock, Refusal, Trouble, Ways } from "../generated/interfaces/relay-mcp-proxy-rules.js";
 import { newInstance, payloadOf } from "./component.js";
 
@@ -30,6 +30,10 @@ export function admit(door: Door, knock: Knock): Method | Refusal {
 
 /** How to refuse a request for what came later. */
 export const refuse = (trouble: Trouble): Refusal => ask((rules) => rules.refuse(trouble));
+
+/** The answer to a request that a machine which has trapped will not answer any more. */
+export const failed = (method: Method, body: Uint8Array, sent: Sent): Refusal =>
+  ask((rules) => rules.failed(method, body, sent));
 
 /** Which ways a header goes; the name is in lower case. */
 export function crossing(name: string): Ways {

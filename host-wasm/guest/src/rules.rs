@@ -3,11 +3,13 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use bytes::Bytes;
 use relay_mcp_core::door::{self, Refusal};
-use relay_mcp_core::{Config, MenuRule, headers};
+use relay_mcp_core::headers::{self, Header};
+use relay_mcp_core::{AnswerHead, Config, MenuRule, failure};
 
 use crate::bindings::exports::relay::mcp_proxy::rules as wit;
-use crate::{Component, outbound, wit as machine};
+use crate::{Component, inbound, outbound, wit as machine};
 
 impl wit::Guest for Component {
     fn defaults() -> machine::Config {
@@ -41,6 +43,16 @@ impl wit::Guest for Component {
             wit::Trouble::TooManyRequests => Refusal::TooManyRequests,
             wit::Trouble::ShuttingDown => Refusal::ShuttingDown,
         })
+    }
+
+    fn failed(method: machine::Method, body: Vec<u8>, sent: machine::Sent) -> wit::Refusal {
+        let (head, body) = failure::answer(inbound::method(method), &body, inbound::sent(sent));
+        let (status, headers) = match head {
+            AnswerHead::Own { status, headers } => (status, headers),
+            // There is no call to take one from.
+            AnswerHead::OfCall { .. } => (500, Vec::new()),
+        };
+        answer(status, headers, body)
     }
 
     fn crossing(name: String) -> wit::Ways {
@@ -82,9 +94,9 @@ fn bytes(text: &Option<String>) -> Option<&[u8]> {
 }
 
 fn refusal(refusal: Refusal) -> wit::Refusal {
-    wit::Refusal {
-        status: refusal.status(),
-        headers: refusal.headers().into_iter().map(outbound::header).collect(),
-        body: Vec::from(refusal.body()),
-    }
+    answer(refusal.status(), refusal.headers(), refusal.body())
+}
+
+fn answer(status: u16, headers: Vec<Header>, body: Bytes) -> wit::Refusal {
+    wit::Refusal { status, headers: outbound::all(headers, outbound::header), body: body.into() }
 }
