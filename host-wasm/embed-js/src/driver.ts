@@ -62,10 +62,10 @@ interface Call {
   relay?: RelayAnswer;
 }
 
-/** The waits before a machine that failed is opened again, where it fails without having done anything. */
-const REOPEN = { first: 10, most: 5_000 };
+/** The waits before a machine is opened again that failed soon after it was opened, in milliseconds. */
+const REOPEN = { first: 1, most: 100 };
 
-/** The longest that a machine must live for the next failure to count as the first, in milliseconds. */
+/** A machine that lived this long did not fail soon, in milliseconds. */
 const LONG_ENOUGH = 1_000n;
 
 export class Driver {
@@ -172,8 +172,7 @@ export class Driver {
     });
     const livedLong = this.#parts.clock.now() - this.#openedAt >= LONG_ENOUGH;
     this.#failures = livedLong ? 0 : this.#failures + 1;
-    const wait = this.#failures === 0 ? 0 : Math.min(REOPEN.first * 2 ** (this.#failures - 1), REOPEN.most);
-    setTimeout(() => void this.#reopen(), wait);
+    setTimeout(() => void this.#reopen(), livedLong ? 0 : Math.min(REOPEN.first * 2 ** this.#failures, REOPEN.most));
   }
 
   async #reopen(): Promise<void> {

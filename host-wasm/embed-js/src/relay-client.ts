@@ -4,6 +4,7 @@ import http from "node:http";
 import https from "node:https";
 import type { Readable } from "node:stream";
 import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 
 import type { Sent } from "../generated/interfaces/relay-mcp-proxy-machine.js";
 import { type Headers, ofRaw, toNode } from "./headers.js";
@@ -61,48 +62,83 @@ export class HttpRelayClient implements RelayClient {
     this.#agent = new this.#http.Agent(options);
   }
 
-  send(request: RelayRequest, signal: AbortSignal): Promise<RelayAnswer> {
+  async send(request: RelayRequest, signal: AbortSignal): Promise<RelayAnswer> {
+    for (;;) {
+      try {
+        return await this.#attempt(request, signal);
+      } catch (error) {
+        if (!(error instanceof ClosedMeanwhile)) throw error;
+      }
+    }
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #attempt(request: RelayRequest, signal: AbortSignal): Promise<RelayAnswer> {
     return new Promise((resolve, reject) => {
       const headers = toNode(request.headers);
       if (request.method === "POST") headers["content-length"] = String(request.body.length);
       const options = { method: request.method, headers, agent: this.#agent, signal };
       const sending = this.#http.request(withQuery(this.#endpoint, request.query), options);
-      const connection = watchConnection(sending, this.#endpoint.protocol === "https:");
+      const connection = new Connection(sending, () => sending.end(request.body));
       sending.on("response", (response) => {
         // Whoever reads the body hears of it; where nobody does yet, it must not end the process.
         response.on("error", () => {});
         resolve({ status: response.statusCode ?? 502, headers: ofRaw(response.rawHeaders), body: response });
       });
       sending.on("error", (error: NodeJS.ErrnoException) => {
-        const isBefore = !connection.isOpen || BEFORE_SENDING.has(error.code ?? "");
+        if (connection.isKept && !connection.isUsed && !signal.aborted) return reject(new ClosedMeanwhile());
+        const isBefore = !connection.isUsed || BEFORE_SENDING.has(error.code ?? "");
         reject(new Unanswered(isBefore ? "no" : "unknown", reasonOf(error)));
       });
-      sending.end(request.body);
     });
-  }
-
-  close(): void {
-    this.#agent.destroy();
   }
 }
 
-/** Notices when bytes of a request can leave, and gives up where that takes too long. */
-function watchConnection(sending: http.ClientRequest, isTls: boolean): { isOpen: boolean } {
-  const connection = { isOpen: false };
-  sending.on("socket", (socket: Socket) => {
-    if (!socket.connecting) {
-      connection.isOpen = true;
-      return;
-    }
-    const late = setTimeout(() => sending.destroy(new Error("the connection did not open in time")), CONNECT_WITHIN);
+/** A connection that was kept was closed by the relay before anything was sent on it: another one will do. */
+class ClosedMeanwhile extends Error {}
+
+/** The connection of one request. */
+class Connection {
+  /** Whether it was there before the request. */
+  isKept = false;
+  /** Whether bytes of the request may have left. */
+  isUsed = false;
+
+  constructor(
+    private readonly sending: http.ClientRequest,
+    private readonly write: () => void,
+  ) {
+    sending.on("socket", (socket: Socket) => (socket.connecting ? this.#open(socket) : this.#lookAgain()));
+  }
+
+  /** Gives up where opening it takes too long. What is written before that waits for it. */
+  #open(socket: Socket): void {
+    const late = setTimeout(() => this.sending.destroy(new Error("the connection did not open in time")), CONNECT_WITHIN);
     const settled = () => clearTimeout(late);
-    socket.once(isTls ? "secureConnect" : "connect", () => {
-      connection.isOpen = true;
+    socket.once(socket instanceof TLSSocket ? "secureConnect" : "connect", () => {
+      this.isUsed = true;
       settled();
     });
     socket.once("close", settled);
-  });
-  return connection;
+    this.write();
+  }
+
+  /**
+   * Writes on a connection that was kept after the event loop has looked at it once more, as the relay may have closed
+   * it: then nothing was sent.
+   */
+  #lookAgain(): void {
+    this.isKept = true;
+    const begin = () => {
+      if (this.sending.destroyed) return;
+      this.isUsed = true;
+      this.write();
+    };
+    setImmediate(() => setImmediate(begin));
+  }
 }
 
 /** The endpoint with the agent's query behind its own, if it has one. */

@@ -35,6 +35,7 @@ export class RelayMcpProxy {
   readonly #endpoint: URL;
   #context: ProxyContext;
   #running: Running | undefined;
+  #lastStatus: Status | undefined;
 
   constructor(
     options: RelayMcpProxyOptions,
@@ -113,11 +114,11 @@ export class RelayMcpProxy {
 
   /** How things are; undefined while the proxy does not run. */
   status(): Status | undefined {
-    let status: Status | undefined;
+    // A machine that is being opened again answers later: until then, how things were.
     this.#running?.driver.ask({ tag: "status" }, (answer) => {
-      if (answer.tag === "status") status = answer.val;
+      if (answer.tag === "status") this.#lastStatus = answer.val;
     });
-    return status;
+    return this.#running && this.#lastStatus;
   }
 
   /** The writes in the outbox, oldest first. */
