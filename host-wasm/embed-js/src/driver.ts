@@ -117,11 +117,6 @@ export class Driver {
     this.#breakOff((exchange) => exchange.answer.breakOff());
   }
 
-  /** How much is under way; for tests. */
-  underWay(): { exchanges: number; calls: number; questions: number } {
-    return { exchanges: this.#exchanges.size, calls: this.#calls.size, questions: this.#questions.size };
-  }
-
   // ------------------------------------------------------------------------------------------- stepping
 
   /** May be called from anywhere, even from what a step sets off: the input then waits for that step to end. */

@@ -28,7 +28,7 @@ export interface RelayMcpProxyOptions {
   /** @deprecated Not called: the proxy keeps writes itself, in `dataDir`, and delivers them. */
   enqueueBuffered?(call: BufferedToolCall): void;
   initialContext?: ProxyContext;
-  bufferableTools?: Set<string>;
+  bufferableTools?: ReadonlySet<string>;
   /** Goes to the relay through this in place of HTTP connections of the proxy's own; for tests. */
   fetchImpl?: FetchLike;
   /** The port on 127.0.0.1; a free one where it is not given. */

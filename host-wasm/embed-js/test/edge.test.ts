@@ -1,10 +1,12 @@
 /** The agent's side of HTTP: the door, its limits, and answers as they come. */
 
 import assert from "node:assert/strict";
-import { request } from "node:http";
-import { connect } from "node:net";
+import { once } from "node:events";
+import { createServer, request } from "node:http";
+import { type AddressInfo, connect } from "node:net";
 import { test } from "node:test";
 
+import { AgentAnswer } from "../src/agent-answer.js";
 import { SECRET, stage } from "./stage.js";
 import { until } from "./wait.js";
 
@@ -98,7 +100,7 @@ test("an answer that the relay breaks off is broken off here, not ended", async 
   await assert.rejects(answer.text());
 });
 
-test("a write that is under way when the proxy stops is finished", async (test) => {
+test("a call that is under way when the proxy stops is finished", async (test) => {
   const { agent, relay, proxy } = await stage(test);
   await agent.connect();
   const call = { jsonrpc: "2.0", id: 7, method: "tools/call", params: { name: "relay_watch" } };
@@ -107,4 +109,25 @@ test("a write that is under way when the proxy stops is finished", async (test) 
   relay.watchers[0]?.end("data: the last\n\n");
   assert.match(await answer.text(), /the last/);
   await stopped;
+});
+
+test("a reader that lets too much pile up loses its connection", async (test) => {
+  let answer: AgentAnswer | undefined;
+  const server = createServer((_, response) => (answer = new AgentAnswer(response, () => {}))).listen(0, "127.0.0.1");
+  test.after(() => server.close());
+  await once(server, "listening");
+  const reader = connect((server.address() as AddressInfo).port, "127.0.0.1").pause();
+  reader.on("error", () => {});
+  reader.write("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n");
+  const stream = await until("the request", () => answer);
+  stream.begin(200, [], true);
+  const piece = new Uint8Array(64 << 10);
+  let written = 0;
+  await until("the cut", () => {
+    written += piece.length;
+    return !stream.piece(piece);
+  });
+  assert.ok(written < 64 << 20, `${written} bytes`);
+  reader.resume();
+  await once(reader, "close");
 });
