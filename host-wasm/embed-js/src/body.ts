@@ -16,8 +16,11 @@ export function readBody(request: IncomingMessage, { maxBodyBytes, bodyTimeout }
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = [];
     let length = 0;
+    let isOver = false;
     const late = setTimeout(() => fail({ tag: "body-too-slow" }), bodyTimeout);
     const fail = (trouble: Trouble) => {
+      if (isOver) return;
+      isOver = true;
       clearTimeout(late);
       request.removeAllListeners("data");
       reject(new BodyTrouble(trouble));
@@ -28,8 +31,10 @@ export function readBody(request: IncomingMessage, { maxBodyBytes, bodyTimeout }
       else pieces.push(piece);
     });
     request.on("end", () => {
+      if (isOver) return;
+      isOver = true;
       clearTimeout(late);
-      resolve(Buffer.concat(pieces));
+      resolve(pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces));
     });
     // A body that breaks off is the agent going away: nobody reads the refusal.
     request.on("close", () => fail({ tag: "body-too-slow" }));

@@ -58,7 +58,7 @@ interface Exchange {
 
 /** A request to the relay, and its answer once that has begun. */
 interface Call {
-  stop: AbortController;
+  stop: () => void;
   relay?: RelayAnswer;
 }
 
@@ -183,7 +183,7 @@ export class Driver {
   }
 
   #breakOff(each: (exchange: Exchange) => void): void {
-    for (const call of this.#calls.values()) call.stop.abort();
+    for (const call of this.#calls.values()) call.stop();
     this.#calls.clear();
     const exchanges = [...this.#exchanges.values()];
     this.#exchanges.clear();
@@ -204,7 +204,7 @@ export class Driver {
       case "read":
         return void this.#read(action.val);
       case "cancel":
-        this.#calls.get(action.val)?.stop.abort();
+        this.#calls.get(action.val)?.stop();
         this.#calls.delete(action.val);
         return;
       case "answer":
@@ -264,9 +264,9 @@ export class Driver {
     const call = this.#calls.get(id);
     this.#calls.delete(id);
     const answer = this.#lastOf(exchange)?.answer;
-    if (call?.relay === undefined || answer === undefined) return call?.stop.abort();
+    if (call?.relay === undefined || answer === undefined) return call?.stop();
     const { status, headers, body } = call.relay;
-    answer.splice(status, edited(towardAgent(headers), edits), body, () => call.stop.abort());
+    answer.splice(status, edited(towardAgent(headers), edits), body, () => call.stop());
   }
 
   // ------------------------------------------------------------------------------------------- calls
@@ -274,13 +274,13 @@ export class Driver {
   #call(request: RelayRequest): void {
     const assembled = this.#assembled(request);
     if (assembled === undefined) return;
-    const call: Call = { stop: new AbortController() };
-    this.#calls.set(request.call, call);
     const signature = this.#parts.token.header();
     const headers = signature === undefined ? assembled.headers : withHeader(assembled.headers, signature);
+    const { answer, stop } = this.#parts.relay.send({ ...assembled, headers });
+    const call: Call = { stop };
+    this.#calls.set(request.call, call);
     const isKnown = () => this.#calls.get(request.call) === call;
-    this.#parts.relay
-      .send({ ...assembled, headers }, call.stop.signal)
+    answer
       .then((relay) => {
         if (!isKnown()) return relay.body.destroy();
         call.relay = relay;

@@ -3,7 +3,15 @@
 import { Readable } from "node:stream";
 import type { ReadableStream } from "node:stream/web";
 
-import { type RelayAnswer, type RelayClient, type RelayRequest, Unanswered, reasonOf, withQuery } from "./relay-client.js";
+import {
+  type RelayAnswer,
+  type RelayClient,
+  type RelayRequest,
+  type Sending,
+  Unanswered,
+  reasonOf,
+  withQuery,
+} from "./relay-client.js";
 
 export type FetchLike = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
 
@@ -13,7 +21,14 @@ export class FetchRelayClient implements RelayClient {
     private readonly fetchImpl: FetchLike,
   ) {}
 
-  async send(request: RelayRequest, signal: AbortSignal): Promise<RelayAnswer> {
+  send(request: RelayRequest): Sending {
+    const leave = new AbortController();
+    return { answer: this.#answer(request, leave.signal), stop: () => leave.abort() };
+  }
+
+  close(): void {}
+
+  async #answer(request: RelayRequest, signal: AbortSignal): Promise<RelayAnswer> {
     const headers = request.headers.map(({ name, value }): [string, string] => [name, value]);
     const init: RequestInit = { method: request.method, headers, signal, redirect: "manual" };
     if (request.method === "POST") init.body = Buffer.from(request.body).toString();
@@ -24,8 +39,6 @@ export class FetchRelayClient implements RelayClient {
       body: response.body === null ? Readable.from([]) : Readable.fromWeb(response.body as ReadableStream<Uint8Array>),
     };
   }
-
-  close(): void {}
 
   /** What a `fetch` throws does not say whether anything was sent. */
   async #fetched(target: URL, init: RequestInit): Promise<Response> {

@@ -24,9 +24,17 @@ export interface RelayAnswer {
   body: Readable;
 }
 
+/** A request that is under way. */
+export interface Sending {
+  /** Fails with [Unanswered] where no answer begins. */
+  answer: Promise<RelayAnswer>;
+  /** Closes its connection, unless all of the answer has been read. */
+  stop(): void;
+}
+
 export interface RelayClient {
-  /** Sends a request to the one endpoint; throws [Unanswered] where no answer begins. */
-  send(request: RelayRequest, signal: AbortSignal): Promise<RelayAnswer>;
+  /** Sends a request to the one endpoint. */
+  send(request: RelayRequest): Sending;
   close(): void;
 }
 
@@ -62,34 +70,63 @@ export class HttpRelayClient implements RelayClient {
     this.#agent = new this.#http.Agent(options);
   }
 
-  async send(request: RelayRequest, signal: AbortSignal): Promise<RelayAnswer> {
-    for (;;) {
-      try {
-        return await this.#attempt(request, signal);
-      } catch (error) {
-        if (!(error instanceof ClosedMeanwhile)) throw error;
-      }
-    }
+  send(request: RelayRequest): Sending {
+    const attempt = new Attempt(this.#options(request), request.body);
+    return { answer: attempt.answer(), stop: () => attempt.stop() };
   }
 
   close(): void {
     this.#agent.destroy();
   }
 
-  #attempt(request: RelayRequest, signal: AbortSignal): Promise<RelayAnswer> {
+  /** What makes the request, as often as it takes to find a connection that is still open. */
+  #options({ method, query, headers, body }: RelayRequest): () => http.ClientRequest {
+    const own = method === "POST" ? { "content-length": String(body.length) } : {};
+    const options = { method, headers: { ...toNode(headers), ...own }, agent: this.#agent };
+    const target = withQuery(this.#endpoint, query);
+    return () => this.#http.request(target, options);
+  }
+}
+
+/** One request, on one connection after the other until one is open. */
+class Attempt {
+  #sending: http.ClientRequest | undefined;
+  #response: http.IncomingMessage | undefined;
+  #isStopped = false;
+
+  constructor(
+    private readonly request: () => http.ClientRequest,
+    private readonly body: Uint8Array,
+  ) {}
+
+  async answer(): Promise<RelayAnswer> {
+    for (;;) {
+      try {
+        return await this.#once();
+      } catch (error) {
+        if (!(error instanceof ClosedMeanwhile)) throw error;
+      }
+    }
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    if (!this.#response?.readableEnded) this.#sending?.destroy();
+  }
+
+  #once(): Promise<RelayAnswer> {
     return new Promise((resolve, reject) => {
-      const headers = toNode(request.headers);
-      if (request.method === "POST") headers["content-length"] = String(request.body.length);
-      const options = { method: request.method, headers, agent: this.#agent, signal };
-      const sending = this.#http.request(withQuery(this.#endpoint, request.query), options);
-      const connection = new Connection(sending, () => sending.end(request.body));
+      const sending = this.request();
+      this.#sending = sending;
+      const connection = new Connection(sending, () => sending.end(this.body));
       sending.on("response", (response) => {
+        this.#response = response;
         // Whoever reads the body hears of it; where nobody does yet, it must not end the process.
         response.on("error", () => {});
         resolve({ status: response.statusCode ?? 502, headers: ofRaw(response.rawHeaders), body: response });
       });
       sending.on("error", (error: NodeJS.ErrnoException) => {
-        if (connection.isKept && !connection.isUsed && !signal.aborted) return reject(new ClosedMeanwhile());
+        if (connection.isKept && !connection.isUsed && !this.#isStopped) return reject(new ClosedMeanwhile());
         const isBefore = !connection.isUsed || BEFORE_SENDING.has(error.code ?? "");
         reject(new Unanswered(isBefore ? "no" : "unknown", reasonOf(error)));
       });
