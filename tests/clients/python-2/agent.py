@@ -3,6 +3,7 @@
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import anyio
 from mcp import Client, MCPError, types
@@ -20,6 +21,7 @@ class Agent:
         self._told = Heard()
 
     async def connect(self, url, secret, mode):
+        self._server = urlsplit(url)
         http = create_mcp_http_client(headers={"Authorization": f"Bearer {secret}"})
         await self._stack.enter_async_context(http)
         transport = streamable_http_client(url, http_client=http)
@@ -74,7 +76,16 @@ class Agent:
                         self._told.add(change)
             except (SubscriptionLost, MCPError) as error:
                 print(error, file=sys.stderr)
-                await anyio.sleep(0.1)
+                await self._server_is_there()
+
+    async def _server_is_there(self):
+        """A request that nobody accepts ends this client for good, so it looks first."""
+        while True:
+            try:
+                await (await anyio.connect_tcp(self._server.hostname, self._server.port)).aclose()
+                return
+            except OSError:
+                await anyio.sleep(0.05)
 
 
 async def main():
