@@ -5,7 +5,6 @@ export interface Answer {
   headers: Headers;
   text: string;
   // What is in it is for each test to know.
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
   json: any;
 }
 

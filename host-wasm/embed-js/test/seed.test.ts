@@ -134,7 +134,8 @@ test("a call goes to the relay with the token of the moment, and its answer come
 });
 
 test("a write while the relay is away is queued, and any other call is an error", async (test) => {
-  const { agent, relay } = await stage(test);
+  const enqueueBuffered = () => assert.fail("the proxy keeps it itself");
+  const { agent, relay } = await stage(test, { enqueueBuffered });
   await agent.connect();
   await relay.stop();
   const { json } = await agent.call("relay_send_message", { text: "hello" });
