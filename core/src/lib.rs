@@ -21,6 +21,7 @@
 //! - [`Proxy::step`] takes an [`Input`] and gives [`Action`]s, to be done in their order. It is total: no input
 //!   is an error, and an id that it does not know is a race.
 //! - [`Proxy::next_wakeup`] says when to step with [`Input::Tick`] even if nothing happens.
+//! - [`failure`] says what the agent is told where an engine that runs the machine has failed.
 //!
 //! Whoever starts a thing names it: the host names exchanges (a request of the agent and its answer) and
 //! commands (of the runner), the machine names calls (to the relay) and tickets (for the store). Randomness
