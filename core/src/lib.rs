@@ -16,8 +16,7 @@
 //!                                          store
 //! ```
 //!
-//! - [`door`] lets a request in or not, from its head alone. It holds the agent's secret, so the host asks it
-//!   directly.
+//! - [`door`] lets a request in or not, from its head alone. The host asks it directly, and compares the secret.
 //! - [`Proxy::open`] makes the machine from the stored [`Record`]s; a first start is the recovery of nothing.
 //! - [`Proxy::step`] takes an [`Input`] and gives [`Action`]s, to be done in their order. It is total: no input
 //!   is an error, and an id that it does not know is a race.

@@ -154,12 +154,11 @@ impl<M: Machine + Send + 'static> Sidecar<M> {
             tokio::spawn(watch_token(token, handle.clone()));
         }
         let door = Door {
-            secret,
             allowed_hosts: settings.allowed_hosts,
             allowed_origins: settings.allowed_origins,
             body_limit: settings.http.max_body_bytes,
         };
-        let server = Server::new(driver.clone(), door, settings.http, metrics.clone(), stop.clone());
+        let server = Server::new(driver.clone(), door, secret, settings.http, metrics.clone(), stop.clone());
         let info = Info::new(engine.name(), &settings.relay);
         let control = tokio::spawn(control.serve(handle.clone(), metrics, info, is_over));
         let door = tokio::spawn(server.serve(listener));
