@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Compiles the core for wasm32-unknown-unknown: build-component.sh FILE puts the core module there, from which
 # `artifact` makes the component. Two builds on one machine give the same bytes, wherever the checkout and the target
-# directory are. build-component.sh FILE GUEST [ARGUMENT...] compiles the crate in the folder GUEST instead.
+# directory are. build-component.sh FILE GUEST [ARGUMENT...] compiles the crate in the folder GUEST instead, with these
+# arguments for cargo, such as `--features rules`.
 #
 # It takes the first of these that the machine has: the rustup target of the toolchain in use, which it adds where
 # rustup can fetch it; the toolchain that Debian packages for the web (rustc-web, cargo-web, rust-web-src, lld).

@@ -117,7 +117,7 @@ async fn serve<M: Machine + Send + 'static>(
         signals.any().await;
         handle.shut_down();
     });
-    sidecar.run().await.map_err(|e| Failure::new(&e, 1))
+    sidecar.run().await.map_err(|e| Failure::new(&e, e.exit_code()))
 }
 
 /// The signals that ask to stop (B-8.4).

@@ -14,7 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use relay_mcp_core::Machine;
-use relay_mcp_core::door::Door;
+use relay_mcp_core::door::{Door, Secret};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore, watch};
 
@@ -47,6 +47,7 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
 pub struct Server<M> {
     driver: Driver<M>,
     door: Door,
+    secret: Secret,
     limits: HttpLimits,
     /// Requests that may be under way at once.
     room: Arc<Semaphore>,
@@ -55,17 +56,18 @@ pub struct Server<M> {
 }
 
 impl<M: Machine + Send + 'static> Server<M> {
-    /// A server for this driver, behind this door, until `stop` is true.
+    /// A server for this driver, behind this door, which opens to this secret, until `stop` is true.
     #[must_use]
     pub fn new(
         driver: Driver<M>,
         door: Door,
+        secret: Secret,
         limits: HttpLimits,
         metrics: Metrics,
         stop: watch::Receiver<bool>,
     ) -> Self {
         let room = Arc::new(Semaphore::new(limits.max_requests));
-        Self { driver, door, limits, room, metrics, stop }
+        Self { driver, door, secret, limits, room, metrics, stop }
     }
 
     /// Serves until it is told to stop, then stops accepting, and gives back what is still under way: its
