@@ -7,6 +7,7 @@ pub mod control;
 pub mod home;
 pub mod launch;
 pub mod usage;
+pub mod volume;
 
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex};
@@ -22,6 +23,7 @@ pub use self::control::Control;
 pub use self::home::Home;
 pub use self::launch::Ready;
 pub use self::usage::Usage;
+pub use self::volume::Volume;
 use crate::agent::Agent;
 use crate::relay::Relay;
 use crate::wait::{until_async, within};
