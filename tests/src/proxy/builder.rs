@@ -158,6 +158,14 @@ impl ProxyBuilder {
         launch::start(self).await
     }
 
+    /// Starts it, and waits until it is ready, or has ended; what it said then is in the log of its home.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub async fn try_start(self) -> Result<Proxy, Ended> {
+        launch::try_start(self).await
+    }
+
     /// Starts it, and waits until it ends by itself.
     ///
     /// # Panics

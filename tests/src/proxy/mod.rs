@@ -118,6 +118,15 @@ impl Proxy {
         Usage::of(self.running.child.id().expect("the proxy runs"), &self.control().metrics().await)
     }
 
+    /// How much address space the process has taken, in KiB.
+    ///
+    /// # Panics
+    /// When it has ended already.
+    #[must_use]
+    pub fn address_space(&self) -> u64 {
+        usage::address_space(self.running.child.id().expect("the proxy runs"))
+    }
+
     /// How long the process, and that of the test, have waited for a processor that others had.
     ///
     /// # Panics
