@@ -88,7 +88,9 @@ impl Disk {
     pub fn apply(&mut self, op: &Op) -> bool {
         match op {
             Op::Begin => self.open.clear(),
-            Op::Open { file, path, creates, truncates } => return self.open(*file, path, *creates, *truncates),
+            Op::Open { file, path, creates, truncates } => {
+                return self.open(*file, path, *creates, *truncates);
+            }
             Op::Close { file } => {
                 self.open.remove(file);
             }
@@ -267,7 +269,11 @@ mod tests {
         assert_eq!(after(Crash::Process), Files::from([(path("b"), b"onetwo".to_vec())]));
         assert_eq!(after(Crash::PowerAndCache), Files::from([(path("a"), b"one".to_vec())]));
         let left: std::collections::BTreeSet<Files> = (0..100).map(|_| after(Crash::Power(50))).collect();
-        assert_eq!(left.len(), 6, "no name, the old or the new one; with the second write or without: {left:?}");
+        assert_eq!(
+            left.len(),
+            6,
+            "no name, the old or the new one; with the second write or without: {left:?}"
+        );
     }
 
     #[test]
