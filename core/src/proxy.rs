@@ -83,7 +83,7 @@ impl Proxy {
             sessions: Sessions::default(),
             streams: Streams::default(),
             lane: Lane::default(),
-            outbox: Outbox::new(config.limits, config.backoff),
+            outbox: Outbox::new(config.limits, config.backoff, now),
             ahead: WriteAhead::default(),
             timers: Timers::default(),
             draining: false,

@@ -24,6 +24,7 @@
 
 pub mod agent;
 pub mod crash;
+pub mod disk;
 pub mod http1;
 pub mod proxy;
 pub mod relay;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use relay_mcp_core::{AgentRequest, Config, ExchangeId, Input, Machine, Method, Timestamp};
+use relay_mcp_host_native::config::{ServeArgs, resolve};
 use relay_mcp_host_wasm::{Cache, Fault, Limits, Refusal, Sandbox};
 
 fn component() -> &'static [u8] {
@@ -102,6 +103,24 @@ fn a_step_that_takes_too_long_or_wants_too_much_memory_is_a_fault() {
         (0..500).any(|_| fault(Limits { step, ..Limits::default() }).is_some()),
         "a nanosecond is not enough"
     );
+}
+
+/// B-11: options like all others; what is not given ships.
+#[test]
+fn the_limits_are_settings() {
+    let told = ServeArgs {
+        relay_url: Some("http://127.0.0.1:1".into()),
+        data_dir: Some("/d".into()),
+        component_step_time: Some("50ms".into()),
+        component_memory: Some("1MiB".into()),
+        ..ServeArgs::default()
+    };
+    let environment = [("RELAY_MCP_PROXY_COMPONENT_INSTANCES".to_owned(), "7")].into_iter().collect();
+    let limits = Limits::of(&resolve(&told, &environment).unwrap().component);
+    let ships = Limits::default();
+    assert_eq!((limits.step, limits.memory, limits.instances), (Duration::from_millis(50), 1 << 20, 7));
+    assert_eq!(limits.table_elements, ships.table_elements);
+    assert!(used_within(limits).is_err(), "a message of 4 MiB does not fit into 1 MiB");
 }
 
 /// The one file of a cache.

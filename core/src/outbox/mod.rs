@@ -39,12 +39,12 @@ pub(crate) struct Outbox {
 pub(crate) struct Full;
 
 impl Outbox {
-    pub(crate) fn new(limits: Limits, backoff: Backoff) -> Self {
+    pub(crate) fn new(limits: Limits, backoff: Backoff, now: Timestamp) -> Self {
         Self {
             limits,
             entries: Map::default(),
             places: BTreeMap::new(),
-            last_place: Place(0),
+            last_place: Place::before_run(now),
             bytes: 0,
             courier: Courier::new(backoff),
         }

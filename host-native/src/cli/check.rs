@@ -203,10 +203,13 @@ fn rule(rule: &relay_mcp_core::MenuRule) -> String {
 fn limits(settings: &Settings) -> String {
     let (http, core) = (&settings.http, &settings.core.limits);
     format!(
-        "request head {} bytes, body {} bytes, {} requests, {} streams; outbox {} entries, {} bytes",
+        "request head {} bytes, body {} bytes, {} requests, {} bytes of them at once, {} connections, {} streams; \
+         outbox {} entries, {} bytes",
         http.max_header_bytes,
         http.max_body_bytes,
         http.max_requests,
+        http.max_inflight_bytes,
+        http.max_connections,
         core.streams,
         core.outbox_entries,
         core.outbox_bytes

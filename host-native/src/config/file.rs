@@ -26,6 +26,8 @@ pub(super) struct File {
     pub(super) head_timeout: Option<Text>,
     pub(super) body_timeout: Option<Text>,
     pub(super) max_requests: Option<Text>,
+    pub(super) max_inflight_bytes: Option<Text>,
+    pub(super) max_connections: Option<Text>,
     pub(super) max_streams: Option<Text>,
     pub(super) outbox_max_entries: Option<Text>,
     pub(super) outbox_max_bytes: Option<Text>,

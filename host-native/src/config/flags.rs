@@ -52,6 +52,12 @@ pub struct ServeArgs {
     /// The most requests at once, event streams not counted [default: 256]
     #[arg(long, value_name = "N", help_heading = "Limits")]
     pub max_requests: Option<String>,
+    /// The most bytes of request bodies at once [default: 32MiB, at least --max-body-bytes]
+    #[arg(long, value_name = "SIZE", help_heading = "Limits")]
+    pub max_inflight_bytes: Option<String>,
+    /// The most connections at once [default: 256 more than --max-requests and --max-streams together]
+    #[arg(long, value_name = "N", help_heading = "Limits")]
+    pub max_connections: Option<String>,
     /// The most open event streams [default: 64]
     #[arg(long, value_name = "N", help_heading = "Limits")]
     pub max_streams: Option<String>,

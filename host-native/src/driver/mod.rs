@@ -30,7 +30,7 @@ use crate::relay_client::RelayClient;
 use crate::store::{Store, StoreEvent};
 use crate::telemetry::Metrics;
 
-pub use answer::{AgentBody, BrokenOff};
+pub use answer::{AgentBody, BrokenOff, Room};
 pub use exchange::Admitted;
 use life::{Life, Pace, State};
 pub use reopen::End;

@@ -13,12 +13,15 @@ const LONGEST_ID: usize = 1 << 20;
 const OTHERS: usize = 4096;
 const OTHER_BYTES: usize = 1 << 30;
 
+/// How large each record becomes; none where it is removed.
+type Sizes = Vec<(RecordKey, Option<usize>)>;
+
 pub(super) struct Records {
     /// The size of each that is durable.
     durable: BTreeMap<RecordKey, usize>,
     bytes: usize,
     /// Batches that are on their way.
-    pending: VecDeque<(Ticket, Vec<(RecordKey, Option<usize>)>)>,
+    pending: VecDeque<(Ticket, Sizes)>,
     pending_count: usize,
     pending_bytes: usize,
     most: (usize, usize),
@@ -45,7 +48,7 @@ impl Records {
 
     pub(super) fn persist(&mut self, ticket: Ticket, changes: &[Change]) -> Result<(), Breach> {
         changes.iter().try_for_each(check)?;
-        let changes: Vec<_> = changes.iter().map(|change| (change.key().clone(), size(change))).collect();
+        let changes: Sizes = changes.iter().map(|change| (change.key().clone(), size(change))).collect();
         self.pending_count += changes.len();
         self.pending_bytes += changes.iter().filter_map(|(_, size)| *size).sum::<usize>();
         self.pending.push_back((ticket, changes));
@@ -71,9 +74,9 @@ impl Records {
     }
 
     /// The changes up to this ticket, which are pending no more.
-    fn settle(&mut self, through: Ticket) -> Vec<(RecordKey, Option<usize>)> {
+    fn settle(&mut self, through: Ticket) -> Sizes {
         let due = self.pending.partition_point(|(ticket, _)| *ticket <= through);
-        let changes: Vec<_> = self.pending.drain(..due).flat_map(|(_, changes)| changes).collect();
+        let changes: Sizes = self.pending.drain(..due).flat_map(|(_, changes)| changes).collect();
         self.pending_count -= changes.len();
         self.pending_bytes -= changes.iter().filter_map(|(_, size)| *size).sum::<usize>();
         changes

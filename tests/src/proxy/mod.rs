@@ -7,6 +7,7 @@ pub mod control;
 pub mod home;
 pub mod launch;
 pub mod usage;
+pub mod volume;
 
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex};
@@ -22,6 +23,7 @@ pub use self::control::Control;
 pub use self::home::Home;
 pub use self::launch::Ready;
 pub use self::usage::Usage;
+pub use self::volume::Volume;
 use crate::agent::Agent;
 use crate::relay::Relay;
 use crate::wait::{until_async, within};
@@ -114,6 +116,15 @@ impl Proxy {
     /// When it has ended already.
     pub async fn usage(&self) -> Usage {
         Usage::of(self.running.child.id().expect("the proxy runs"), &self.control().metrics().await)
+    }
+
+    /// How much address space the process has taken, in KiB.
+    ///
+    /// # Panics
+    /// When it has ended already.
+    #[must_use]
+    pub fn address_space(&self) -> u64 {
+        usage::address_space(self.running.child.id().expect("the proxy runs"))
     }
 
     /// How long the process, and that of the test, have waited for a processor that others had.

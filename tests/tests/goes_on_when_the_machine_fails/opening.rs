@@ -5,40 +5,51 @@ use std::time::{Duration, Instant};
 
 use relay_mcp_core::{Machine, RecordKind};
 use relay_mcp_host_native::engine::Engine;
+use relay_mcp_tests::proxy::usage::waited;
 use relay_mcp_tests::relay::Relay;
 use relay_mcp_tests::wait::{until_async, within};
 use serde_json::json;
 
 use crate::engines::{component, native};
-use crate::sidecar::{failure, start};
+use crate::sidecar::{MEASURED, failure, start, start_alone};
 
 /// How soon an agent is served again.
 const SOON: Duration = Duration::from_millis(100);
+/// How often that is looked at.
+const ROUNDS: u32 = 9;
 
 async fn is_open_again_soon<M: Machine + Send + 'static>(name: &str, engine: Engine<M>, queued: usize) {
+    let _alone = MEASURED.write().await;
     let relay = Relay::that().start_down().await;
-    let sidecar = start(&relay.origin(), engine).await;
-    let writers = (0..queued).map(|number| {
-        let arguments = json!({"text": "x".repeat(200), "idempotencyKey": number.to_string()}).to_string();
-        sidecar.agent.tool("relay_reply", &arguments).send()
-    });
-    let mut writers: Vec<_> = writers.map(tokio::spawn).collect();
-    for writer in writers.drain(..) {
-        writer.await.unwrap().result();
+    let sidecar = start_alone(&relay.origin(), engine).await;
+    let numbers: Vec<_> = (0..queued).collect();
+    for some in numbers.chunks(100) {
+        let writers = some.iter().map(|number| {
+            let arguments =
+                json!({"text": "x".repeat(200), "idempotencyKey": number.to_string()}).to_string();
+            tokio::spawn(sidecar.agent.tool("relay_reply", &arguments).send())
+        });
+        for writer in writers.collect::<Vec<_>>() {
+            writer.await.unwrap().result();
+        }
     }
     let mut times = Vec::new();
-    for round in 1..=9 {
+    for round in 1..=ROUNDS {
         sidecar.fail().await;
-        let failed = Instant::now();
+        let (failed, before) = (Instant::now(), waited(std::process::id()));
         // A hello needs the machine, and no relay.
         sidecar.agent.another().initialize().await.result();
-        times.push((failed.elapsed(), sidecar.figure("machine_reopening_seconds_sum").await));
+        times.push((failed.elapsed(), waited(std::process::id()) - before));
         assert_eq!(sidecar.figure("machine_reopening_seconds_count").await, f64::from(round));
     }
     sidecar.depth_is(queued).await;
-    println!("{name}, {queued} writes queued: served again after (and, in all, no machine for s) {times:?}");
-    // The best of several, since this machine may be busy with other things.
-    let best = times.iter().map(|(time, _)| *time).min().unwrap();
+    let reopening = sidecar.figure("machine_reopening_seconds_sum").await / f64::from(ROUNDS);
+    println!(
+        "{name}, {queued} writes queued: no machine for {reopening:.3} s in the mean; served again after (and of \
+         that waited for a processor) {times:?}"
+    );
+    // The best of several, less the time that others had the processor.
+    let best = times.iter().map(|(time, waited)| time.saturating_sub(*waited)).min().unwrap();
     assert!(best < SOON, "{best:?}");
     sidecar.end().await;
 }

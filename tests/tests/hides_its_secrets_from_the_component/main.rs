@@ -80,7 +80,7 @@ impl Day {
             self.traces += usize::from(look(&canary));
         }
         let stream = legacy.listen().await;
-        self.control.isolated_worktree(hour % 2 == 0).await;
+        self.control.isolated_worktree(hour.is_multiple_of(2)).await;
         self.control.refresh().await;
         self.control.outbox().await;
         drop(stream);
