@@ -149,6 +149,17 @@ mod tests {
     use super::*;
     use crate::settings::TokenOrigin;
 
+    #[tokio::test]
+    async fn b_9_6_a_failure_tells_what_happened_and_nothing_of_the_token() {
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let endpoint = format!("http://{nobody}/api/mcp").parse().unwrap();
+        let token = TokenSource::fixed(Some("the-token"));
+        let client = RelayClient::new(endpoint, token, Duration::from_secs(5)).unwrap();
+        let (_, answer) = client.send(Method::POST, None, HeaderMap::new(), Bytes::new()).await;
+        let failure = answer.unwrap_err();
+        assert_eq!((failure.sent, failure.reason.as_str()), (Sent::No, "connection refused"));
+    }
+
     /// What the machine, or the agent, says as a query leads nowhere else.
     #[test]
     fn b_2_1_a_query_changes_neither_the_relay_nor_the_path() {

@@ -112,7 +112,8 @@ impl Proxy {
         view.show(cursor, next, shown);
         // Behind an answer that has not left yet this one waits too, so that they are seen in order.
         let waits = view.unsent.is_some();
-        let is_news = before.is_none_or(|before| before.seen != view.seen || before.more != view.more);
+        let is_news = before
+            .is_none_or(|before| before.seen != view.seen || before.more != view.more || before.is_doubtful);
         self.menus.views.insert(viewer.clone(), view);
         if waits || is_news {
             self.store_view(&viewer);

@@ -142,6 +142,14 @@ impl Proxy {
         }
     }
 
+    /// A write was thrown away by hand: where it was the last, nothing waits for another token any more.
+    pub(crate) fn end_pause_of_empty_queue(&mut self) {
+        if !self.outbox.has_backlog() && core::mem::take(&mut self.outbox.courier.is_paused) {
+            self.observe(Observation::OutboxResumed);
+            self.timers.clear(Why::Delivery);
+        }
+    }
+
     pub(crate) fn on_delivery_answered(&mut self, place: Place, facts: &Facts, answered: &Answered) {
         match verdict(facts.status, answered) {
             Verdict::Delivered => self.on_delivered(place),
