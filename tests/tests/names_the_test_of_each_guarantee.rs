@@ -10,7 +10,8 @@ fn what_is_pointed_at_is_there() {
     let page = fs::read_to_string(folder.join("GUARANTEES.md")).unwrap();
     let mut missing = Vec::new();
     for guarantee in 1..=18 {
-        let row = page.lines().find(|line| line.starts_with(&format!("| G{guarantee} |"))).unwrap_or_default();
+        let row =
+            page.lines().find(|line| line.starts_with(&format!("| G{guarantee} |"))).unwrap_or_default();
         let pointers: Vec<_> = row.split('`').filter_map(|text| text.split_once("::")).collect();
         if pointers.is_empty() {
             missing.push(format!("G{guarantee} is shown by nothing"));
