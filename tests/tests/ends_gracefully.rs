@@ -125,5 +125,8 @@ async fn what_was_accepted_under_load_outlives_each_end() {
     relay.start_again().await;
     proxy.depth_is(0).await;
     assert_eq!(complaints(&promised, &relay.applied()), [""; 0]);
-    assert!(promised.iter().any(|promised| promised.queued > 0), "some of it was in the outbox: {promised:?}");
+    assert!(
+        promised.iter().any(|promised| promised.queued > 0),
+        "some of it was in the outbox: {promised:?}"
+    );
 }

@@ -34,9 +34,17 @@ async fn a_store_of_format_1_goes_on() {
     let relay = Relay::that().keeps_sessions().speaks(Speaks::Both).start_down().await;
     let proxy = Proxy::to(&relay).at(&home_of(1)).start().await;
     let status = proxy.status().await;
-    assert_eq!((&status["outbox"]["depth"], &status["outbox"]["deadLetters"]), (&json!(3), &json!(1)), "{status}");
+    assert_eq!(
+        (&status["outbox"]["depth"], &status["outbox"]["deadLetters"]),
+        (&json!(3), &json!(1)),
+        "{status}"
+    );
     let agent = proxy.agent();
-    assert_eq!(agent.initialize().await.result()["serverInfo"]["name"], "test-relay", "the hello is remembered");
+    assert_eq!(
+        agent.initialize().await.result()["serverInfo"]["name"],
+        "test-relay",
+        "the hello is remembered"
+    );
     assert!(agent.menu().await.contains(&"relay_reply".to_owned()), "and the menu");
     assert!(agent.modern().menu().await.contains(&"relay_reply".to_owned()), "of both eras");
 
@@ -63,10 +71,9 @@ async fn a_store_of_a_newer_format_is_refused_and_left_as_it_is() {
     std::fs::write(store(&home), &bytes).unwrap();
     let relay = Relay::start().await;
     let data = home.data().display().to_string();
-    for ended in [
-        Proxy::to(&relay).at(&home).fail().await,
-        cli::run(["outbox", "list", "--data-dir", &data]).await,
-    ] {
+    for ended in
+        [Proxy::to(&relay).at(&home).fail().await, cli::run(["outbox", "list", "--data-dir", &data]).await]
+    {
         assert_eq!(ended.code, Some(4), "{ended:?}");
         for what in [data.as_str(), "format 2", "Use the newer proxy"] {
             assert!(ended.stderr.contains(what), "{what} in {ended:?}");

@@ -3,22 +3,19 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::body::Budget;
+use super::{Server, body};
+use crate::driver::{Admitted, AgentBody, Room};
+use crate::headers;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, HOST, HeaderName, ORIGIN};
 use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use relay_mcp_core::door::{Knock, Refusal};
 use relay_mcp_core::{Machine, Method};
-use super::body::Budget;
-use super::{Server, body};
-use crate::driver::{Admitted, AgentBody, Room};
-use crate::headers;
 
 impl<M: Machine + Send + 'static> Server<M> {
     /// Lets a request in, body and all, or says why not.
-    pub(super) async fn admit(
-        &self,
-        request: Request<Incoming>,
-    ) -> Result<(Admitted, Room), Refusal> {
+    pub(super) async fn admit(&self, request: Request<Incoming>) -> Result<(Admitted, Room), Refusal> {
         let (head, incoming) = request.into_parts();
         let method = match self.knock(&head) {
             Ok(method) => method,

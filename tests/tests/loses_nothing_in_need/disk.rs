@@ -93,10 +93,9 @@ async fn a_directory_that_is_closed_to_writing_is_named_and_left_as_it_is() {
     let before = home.files();
     volume.close_to_writing();
     let data = home.data().display().to_string();
-    for ended in [
-        Proxy::to(&relay).at(&home).fail().await,
-        cli::run(["outbox", "list", "--data-dir", &data]).await,
-    ] {
+    for ended in
+        [Proxy::to(&relay).at(&home).fail().await, cli::run(["outbox", "list", "--data-dir", &data]).await]
+    {
         assert_eq!(ended.code, Some(2), "{ended:?}");
         assert!(ended.stderr.contains(&data) && ended.stderr.contains("ead-only"), "{ended:?}");
         assert!(!ended.stderr.contains("panicked"), "{ended:?}");

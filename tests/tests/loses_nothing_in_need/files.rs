@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use relay_mcp_tests::agent::{Line, Raw};
 use relay_mcp_tests::agent::raw::status_of;
+use relay_mcp_tests::agent::{Line, Raw};
 use relay_mcp_tests::proxy::Proxy;
 use relay_mcp_tests::relay::Relay;
 use relay_mcp_tests::wait::{until_async, within};
@@ -37,7 +37,9 @@ async fn who_comes_when_there_are_no_files_is_told_so_and_the_others_are_served(
     assert_eq!(served.result()["structuredContent"]["queued"], true, "the store was reached");
 
     drop(idle);
-    let again = async || agent.request("ping", &json!({})).try_send().await.ok().filter(|answer| answer.status == 200);
+    let again = async || {
+        agent.request("ping", &json!({})).try_send().await.ok().filter(|answer| answer.status == 200)
+    };
     until_async("there is room again", again).await;
     write(&agent, "after").await.unwrap();
     all_is_well(&relay, &proxy, &["before", "during", "after"].map(String::from)).await;
@@ -55,6 +57,7 @@ async fn connections_over_the_limit_are_told_to_come_again() {
     assert_eq!(status_of(&answer), Some(503), "not a word was said: {answer}");
     assert!(answer.contains("retry-after: 1") && answer.contains("--max-connections"), "{answer}");
     drop((one, two));
-    let again = async || proxy.agent().request("ping", &json!({})).try_send().await.ok().filter(|a| a.status == 200);
+    let again =
+        async || proxy.agent().request("ping", &json!({})).try_send().await.ok().filter(|a| a.status == 200);
     until_async("there is room again", again).await;
 }

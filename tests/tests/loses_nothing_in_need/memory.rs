@@ -46,7 +46,10 @@ async fn without_memory_it_keeps_what_it_accepted() {
     let applied = relay.applied_texts();
     assert_eq!(applied[..5], before);
     assert_eq!(applied.iter().collect::<BTreeSet<_>>().len(), applied.len(), "each once");
-    assert!(applied.iter().collect::<BTreeSet<_>>().is_superset(&accepted.iter().collect()), "and all of them");
+    assert!(
+        applied.iter().collect::<BTreeSet<_>>().is_superset(&accepted.iter().collect()),
+        "and all of them"
+    );
     relay.stop().await;
     all_is_well(&relay, &proxy, &applied).await;
 }

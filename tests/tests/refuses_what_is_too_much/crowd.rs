@@ -12,7 +12,9 @@ pub(crate) async fn of_unfinished_heads(proxy: &Proxy, count: usize, bytes: usiz
     let mut held = Vec::new();
     for _ in 0..count {
         let mut connection = Raw::connect(&address).await;
-        connection.send(format!("POST /mcp HTTP/1.1\r\nhost: localhost\r\nx-long: {}", "x".repeat(bytes))).await;
+        connection
+            .send(format!("POST /mcp HTTP/1.1\r\nhost: localhost\r\nx-long: {}", "x".repeat(bytes)))
+            .await;
         held.push(connection);
     }
     let answer = Raw::connect(&address).await.to_end().await;

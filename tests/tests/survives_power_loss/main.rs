@@ -36,8 +36,12 @@ async fn each_crash_leaves_a_store_with_all_that_was_accepted() {
     let start = Instant::now();
     let (directory, ops) = script::recorded(seed).await;
     let recorded = start.elapsed();
-    let figures = tokio::task::spawn_blocking(move || judge_each_crash(&directory, &ops, seed)).await.unwrap();
-    println!("seed {seed}: {figures:?}; recorded in {recorded:?}, judged in {:?}", start.elapsed() - recorded);
+    let figures =
+        tokio::task::spawn_blocking(move || judge_each_crash(&directory, &ops, seed)).await.unwrap();
+    println!(
+        "seed {seed}: {figures:?}; recorded in {recorded:?}, judged in {:?}",
+        start.elapsed() - recorded
+    );
     assert!(figures.syncs > 80 && figures.writes > 400 && figures.checkpoints > 0, "{figures:?}");
     assert!(figures.opened > 1000, "{figures:?}");
 }
@@ -70,7 +74,11 @@ fn judge_each_crash(directory: &Path, ops: &[Op], seed: u64) -> Figures {
             let files = disk.after(crash, &mut chance, is_of_the_store);
             if judge.before[which] != files {
                 figures.opened += 1;
-                let what = format!("seed {seed}: {crash:?} after operation {number} of {}, {}", ops.len(), brief(op));
+                let what = format!(
+                    "seed {seed}: {crash:?} after operation {number} of {}, {}",
+                    ops.len(),
+                    brief(op)
+                );
                 judge.judge(directory, &files, &ledger, &what);
                 judge.before[which] = files;
             }
