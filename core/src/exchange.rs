@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use crate::action::{Action, AnswerHead};
 use crate::call::Facts;
+use crate::failure;
 use crate::headers::{self, Header, SESSION_ID};
 use crate::ids::{CallId, ExchangeId};
 use crate::input::{AgentRequest, Method, Sent};
@@ -172,7 +173,8 @@ impl Proxy {
         self.answer(exchange, AnswerHead::OfCall { call, edits: facts.edits }, body);
     }
 
-    fn has_begun(&self, exchange: ExchangeId) -> bool {
+    /// Whether the answer to this exchange has begun, as a stream of events.
+    pub(crate) fn has_begun(&self, exchange: ExchangeId) -> bool {
         self.exchanges.get(&exchange).is_some_and(|known| known.begun)
     }
 
@@ -238,11 +240,8 @@ impl Proxy {
     }
 
     fn answer_malformed(&mut self, exchange: ExchangeId, why: Malformed) {
-        let code = match why {
-            Malformed::NotJson => code::PARSE_ERROR,
-            Malformed::NotAnObject => code::INVALID_REQUEST,
-        };
-        self.answer_json(exchange, 400, jsonrpc::error_response(None, code, &format!("{why}"), None));
+        let (head, body) = failure::malformed(why);
+        self.answer(exchange, head, body);
     }
 }
 

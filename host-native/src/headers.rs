@@ -39,6 +39,7 @@ pub fn toward_relay(headers: &HeaderMap) -> HeaderMap {
 /// What every request to the relay carries (B-2.1, B-2.2).
 pub fn sign(headers: &mut HeaderMap, token: Option<&str>) {
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.remove(AUTHORIZATION);
     let bearer = token.and_then(|token| HeaderValue::from_str(&format!("Bearer {token}")).ok());
     if let Some(mut bearer) = bearer {
         bearer.set_sensitive(true);
@@ -82,10 +83,14 @@ pub fn edit(headers: &mut HeaderMap, edits: &[HeaderEdit]) {
     }
 }
 
-/// A header of the machine's. One that HTTP cannot carry is left out.
+/// A header of the machine's. One that HTTP cannot carry is left out, and so is one that is not the machine's to
+/// set: credentials, the relay's name, the length of a body, and what belongs to a connection.
 #[must_use]
 pub fn parsed(header: &Header) -> Option<(HeaderName, HeaderValue)> {
-    Some((header.name.parse().ok()?, header.value.parse().ok()?))
+    let name: HeaderName = header.name.parse().ok()?;
+    let may_be_set =
+        crosses_to_agent(name.as_str()) && (crosses_to_relay(name.as_str()) || name == ACCEPT_ENCODING);
+    may_be_set.then_some((name, header.value.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -117,6 +122,47 @@ mod tests {
         sign(&mut out, Some("token"));
         assert_eq!(out["authorization"], "Bearer token");
         assert_eq!(out["accept-encoding"], "identity");
+    }
+
+    /// Whatever the machine says, natively or as a component.
+    #[test]
+    fn b_2_2_what_is_the_hosts_is_not_for_the_machine_to_set() {
+        let header = |name: &str, value: &str| Header::new(name, value);
+        for name in [
+            "authorization",
+            "Authorization",
+            "host",
+            "HOST",
+            "cookie",
+            "origin",
+            "set-cookie",
+            "www-authenticate",
+            "content-length",
+            "transfer-encoding",
+            "connection",
+            "proxy-authorization",
+            "te",
+            "upgrade",
+            "expect",
+            "",
+            "x y",
+            "x\r\nhost",
+        ] {
+            assert_eq!(parsed(&header(name, "x")), None, "{name:?}");
+            let mut headers = HeaderMap::new();
+            edit(&mut headers, &[HeaderEdit::Set(header(name, "x"))]);
+            assert!(headers.is_empty(), "{name:?}");
+        }
+        for value in ["a\r\nx: y", "a\nb", "\0", "\u{7f}"] {
+            assert_eq!(parsed(&header("x-other", value)), None, "{value:?}");
+        }
+        for name in ["mcp-session-id", "content-type", "accept", "last-event-id", "x-other", "retry-after"] {
+            assert!(parsed(&header(name, "x")).is_some(), "{name}");
+        }
+        // Without a token there is no authorization at all.
+        let mut headers = map(&[("authorization", "Bearer forged")]);
+        sign(&mut headers, None);
+        assert_eq!(headers, map(&[("accept-encoding", "identity")]));
     }
 
     #[test]

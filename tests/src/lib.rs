@@ -30,6 +30,7 @@ pub mod proxy;
 pub mod relay;
 pub mod schema;
 pub mod seeded;
+pub mod simulation;
 pub mod trace;
 pub mod wait;
 pub mod world;

@@ -66,7 +66,7 @@ impl<M: Machine + Send + 'static> Server<M> {
             path: head.uri.path(),
             host: host.as_deref().or(authority),
             origin: origin.as_deref(),
-            authorization: authorization.as_deref(),
+            has_secret: authorization.is_some_and(|value| self.secret.opens(&value)),
             content_encoding: content_encoding.as_deref(),
             content_length: content_length.and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok()),
         })

@@ -15,7 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use relay_mcp_core::Machine;
-use relay_mcp_core::door::{Door, Refusal};
+use relay_mcp_core::door::{Door, Refusal, Secret};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
@@ -50,6 +50,7 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
 pub struct Server<M> {
     driver: Driver<M>,
     door: Door,
+    secret: Secret,
     limits: HttpLimits,
     /// Requests that may be under way at once.
     places: Arc<Semaphore>,
@@ -62,11 +63,12 @@ pub struct Server<M> {
 }
 
 impl<M: Machine + Send + 'static> Server<M> {
-    /// A server for this driver, behind this door, until `stop` is true.
+    /// A server for this driver, behind this door, which opens to this secret, until `stop` is true.
     #[must_use]
     pub fn new(
         driver: Driver<M>,
         door: Door,
+        secret: Secret,
         limits: HttpLimits,
         metrics: Metrics,
         stop: watch::Receiver<bool>,
@@ -74,7 +76,7 @@ impl<M: Machine + Send + 'static> Server<M> {
         let places = Arc::new(Semaphore::new(limits.max_requests));
         let bytes = Arc::new(Semaphore::new(limits.max_inflight_bytes.div_ceil(body::UNIT)));
         let connections = Arc::new(Semaphore::new(limits.max_connections.min(open_files::connections())));
-        Self { driver, door, limits, places, bytes, connections, metrics, stop }
+        Self { driver, door, secret, limits, places, bytes, connections, metrics, stop }
     }
 
     /// Serves until it is told to stop, then stops accepting, and gives back what is still under way: its

@@ -56,12 +56,15 @@ impl Sqlite {
         }
     }
 
-    /// Commits; after a failure that says something about the disk or the file, closes the connection, so that
-    /// the next use opens and checks the store (OUTBOX G12).
-    fn attempt(&mut self, changes: &[Change]) -> Result<(), StoreError> {
-        let done = self.commit(changes);
+    /// Uses the store; after a failure that says something about the disk or the file, closes the connection, so
+    /// that the next use opens and checks it (OUTBOX G12).
+    fn attempt<T>(
+        &mut self,
+        use_it: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let done = use_it(self);
         match &done {
-            Ok(()) | Err(StoreError::NotText { .. }) => {}
+            Ok(_) | Err(StoreError::NotText { .. }) => {}
             Err(StoreError::Damaged { .. }) => self.abandon(),
             Err(StoreError::Newer { .. } | StoreError::Full { .. } | StoreError::Unusable { .. }) => {
                 self.connection = None;
@@ -139,14 +142,21 @@ impl Storage for Sqlite {
         if !forgets && !self.reserved && !self.take_room_back() {
             return Err(StoreError::Full { path: self.path.clone() });
         }
-        match self.attempt(changes) {
+        match self.attempt(|store| store.commit(changes)) {
             Err(StoreError::Full { .. }) if forgets && self.reserved => {
                 reserve::lend(&self.path);
                 self.reserved = false;
-                self.attempt(changes)
+                self.attempt(|store| store.commit(changes))
             }
             done => done,
         }
+    }
+
+    fn records(&mut self) -> Result<Vec<Record>, StoreError> {
+        self.attempt(|store| {
+            let (path, agent) = (store.path.clone(), store.agent.clone());
+            rows::load(store.connection()?, &path, &agent)
+        })
     }
 
     fn rest(&mut self) {

@@ -20,7 +20,7 @@ pub(crate) fn config(config: wit::Config) -> Config {
     Config {
         rules: config.rules.into_iter().map(rule).collect(),
         context: flags(config.context).into_iter().collect(),
-        bufferable: config.bufferable.into_iter().collect(),
+        bufferable: config.bufferable,
         limits: Limits {
             answer_bytes: count(config.limits.answer_bytes),
             outbox_entries: count(config.limits.outbox_entries),
@@ -66,11 +66,7 @@ pub(crate) fn input(input: wit::Input) -> Input {
         wit::Input::Request(wit::AgentRequest { exchange, method, query, headers, body }) => Input::Request {
             exchange: ExchangeId(exchange),
             request: AgentRequest {
-                method: match method {
-                    wit::Method::Get => Method::Get,
-                    wit::Method::Post => Method::Post,
-                    wit::Method::Delete => Method::Delete,
-                },
+                method: self::method(method),
                 query,
                 headers: headers.into_iter().map(header).collect(),
                 body: body.into(),
@@ -86,11 +82,8 @@ pub(crate) fn input(input: wit::Input) -> Input {
         }
         wit::Input::RelayEnd(call) => Input::RelayEnd { call: CallId(call) },
         wit::Input::RelayFailed(wit::RelayFailure { call, sent, reason }) => {
-            let sent = match sent {
-                wit::Sent::No => Sent::No,
-                wit::Sent::Unknown => Sent::Unknown,
-            };
-            Input::RelayFailed { call: CallId(call), failure: RelayFailure { sent, reason } }
+            let failure = RelayFailure { sent: self::sent(sent), reason };
+            Input::RelayFailed { call: CallId(call), failure }
         }
         wit::Input::Durable(through) => Input::Durable { through: Ticket(through) },
         wit::Input::StoreFailed(wit::StoreFailure { through, reason }) => {
@@ -99,6 +92,21 @@ pub(crate) fn input(input: wit::Input) -> Input {
         wit::Input::Command(wit::Command { command, request }) => {
             Input::Command { command: CommandId(command), request: request_of(request) }
         }
+    }
+}
+
+pub(crate) fn method(method: wit::Method) -> Method {
+    match method {
+        wit::Method::Get => Method::Get,
+        wit::Method::Post => Method::Post,
+        wit::Method::Delete => Method::Delete,
+    }
+}
+
+pub(crate) fn sent(sent: wit::Sent) -> Sent {
+    match sent {
+        wit::Sent::No => Sent::No,
+        wit::Sent::Unknown => Sent::Unknown,
     }
 }
 

@@ -5,6 +5,8 @@ extern crate alloc;
 
 mod inbound;
 mod outbound;
+#[cfg(feature = "rules")]
+mod rules;
 
 use alloc::vec::Vec;
 use core::cell::RefCell;
@@ -13,7 +15,10 @@ use bindings::exports::relay::mcp_proxy::machine as wit;
 use relay_mcp_core::{OpenError, Proxy, Timestamp};
 
 mod bindings {
+    #[cfg(not(feature = "rules"))]
     wit_bindgen::generate!({ path: "../../wit", world: "core" });
+    #[cfg(feature = "rules")]
+    wit_bindgen::generate!({ path: "../../wit", world: "core-with-rules" });
     use super::Component;
     export!(Component);
 }
@@ -46,7 +51,8 @@ impl wit::GuestProxy for Machine {
     fn step(&self, now: wit::Timestamp, inputs: Vec<wit::Input>) -> wit::Outcome {
         let mut proxy = self.0.borrow_mut();
         let inputs = inputs.into_iter().map(inbound::input);
-        let actions = inputs.flat_map(|input| proxy.step(Timestamp(now), input)).map(outbound::action).collect();
+        let actions =
+            inputs.flat_map(|input| proxy.step(Timestamp(now), input)).map(outbound::action).collect();
         wit::Outcome { actions, wakeup: proxy.next_wakeup().map(outbound::wakeup) }
     }
 }

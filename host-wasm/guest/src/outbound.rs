@@ -59,11 +59,7 @@ pub(crate) fn action(action: Action) -> wit::Action {
 fn relay_request(call: CallId, request: RelayRequest) -> wit::RelayRequest {
     wit::RelayRequest {
         call: call.0,
-        method: match request.method {
-            Method::Get => wit::Method::Get,
-            Method::Post => wit::Method::Post,
-            Method::Delete => wit::Method::Delete,
-        },
+        method: method(request.method),
         headers: match request.headers {
             CallHeaders::OfExchange(exchange) => wit::CallHeaders::OfExchange(exchange.0),
             CallHeaders::Own(headers) => wit::CallHeaders::Own(all(headers, header)),
@@ -200,11 +196,19 @@ fn edit(edit: HeaderEdit) -> wit::HeaderEdit {
     }
 }
 
-fn header(header: Header) -> wit::Header {
+pub(crate) fn method(method: Method) -> wit::Method {
+    match method {
+        Method::Get => wit::Method::Get,
+        Method::Post => wit::Method::Post,
+        Method::Delete => wit::Method::Delete,
+    }
+}
+
+pub(crate) fn header(header: Header) -> wit::Header {
     wit::Header { name: header.name, value: header.value }
 }
 
-fn all<T, U>(items: Vec<T>, each: impl Fn(T) -> U) -> Vec<U> {
+pub(crate) fn all<T, U>(items: Vec<T>, each: impl Fn(T) -> U) -> Vec<U> {
     items.into_iter().map(each).collect()
 }
 
@@ -212,6 +216,6 @@ fn owned(bytes: Bytes) -> Vec<u8> {
     bytes.into()
 }
 
-fn millis(time: Duration) -> wit::Milliseconds {
+pub(crate) fn millis(time: Duration) -> wit::Milliseconds {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
