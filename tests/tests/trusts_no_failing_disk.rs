@@ -50,7 +50,6 @@ async fn is_survived(failure: &str, refuses: bool) {
         Ok(()) => write_on(&proxy, failure, refuses, &mut accepted).await,
         Err(ended) => {
             let says = ended.stderr.lines().last().unwrap_or_default();
-            println!("{failure}: {:?} {says}", ended.code);
             assert_eq!(ended.code, Some(2), "{failure}: {says}");
             assert!(says.contains("store.sqlite3"), "{failure}: {says}");
         }
