@@ -8,7 +8,12 @@
 //!
 //! `--from SEED` begins elsewhere, `--jobs N` chooses the number of threads. A seed stands for one run, whatever the
 //! machine: a violation ends all with its seed, what is wrong, how to see it again, and the end of its trace.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a program that prints, and ends at the first violation: it has no store to close"
+)]
 
 use std::cell::Cell;
 use std::panic::{PanicHookInfo, set_hook, take_hook};

@@ -31,6 +31,12 @@ impl Pace {
                     assert!(wait <= LONGEST_WAIT.max(self.asked_for), "G6: a wait of {wait} ms");
                     self.waits_until = now + wait;
                 }
+                Action::Observe(Observation::WriteDelivered { age, .. }) => {
+                    assert!(
+                        age.as_millis() <= u128::from(now),
+                        "G18: it was queued before time began: {age:?}"
+                    );
+                }
                 Action::Call { request, .. } if is_delivery(&request.body) => {
                     assert!(now >= self.waits_until, "G6: a delivery before its time, at {now}");
                 }
