@@ -35,6 +35,10 @@ shape:
     tests/checks/top-level
     tests/checks/core-without-std
 
+# the mistakes that the tests must see can still be made
+mutations-apply:
+    tests/mutations/run --check
+
 # licences, sources and bans of dependencies (needs cargo-deny)
 deny:
     cargo deny --locked check licenses bans sources
@@ -46,6 +50,14 @@ bench *arguments:
 # what the sidecar costs beside nginx (needs nginx and wrk, or --install)
 bench-sidecar *arguments:
     tests/bench/sidecar.sh {{ arguments }}
+
+# the world of the tests from seeds, such as `just simulate --runs 100000`, `--seconds 600` or `--seed 4711`
+simulate *arguments:
+    cargo run --release --locked -p relay-mcp-tests --bin simulate -- {{ arguments }}
+
+# breaks the code on purpose, one way after the other: each must be seen (some fifteen minutes)
+mutations *arguments:
+    tests/mutations/run {{ arguments }}
 
 # the story, with a relay that dies and returns
 demo *arguments:

@@ -1,10 +1,10 @@
 //! What the machine is told once, when it is opened.
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::context::Context;
 use crate::glob::Glob;
 
 /// The machine's configuration. [`Config::default`] is what ships.
@@ -13,9 +13,9 @@ pub struct Config {
     /// Which tools apply in which context (B-4.1). A tool that several rules name needs all of them.
     pub rules: Vec<MenuRule>,
     /// The agent's context at the start: flag → value. A flag that is not here is false.
-    pub context: BTreeMap<String, bool>,
+    pub context: Context,
     /// The tools whose calls are writes (B-5.2), by exact name.
-    pub bufferable: BTreeSet<String>,
+    pub bufferable: Vec<String>,
     /// How much is held at the most.
     pub limits: Limits,
     /// How long the relay may take to begin an answer to what the proxy itself depends on: hello, menu,
@@ -80,7 +80,7 @@ const WORKTREE_TOOLS: [&str; 7] = [
 ];
 
 /// The seed's bufferable tools (B-5.2).
-const BUFFERABLE_TOOLS: [&str; 3] = ["relay_send_message", "relay_reply", "relay_workspace_ready"];
+const BUFFERABLE_TOOLS: [&str; 3] = ["relay_reply", "relay_send_message", "relay_workspace_ready"];
 
 impl Default for Config {
     fn default() -> Self {
@@ -89,7 +89,7 @@ impl Default for Config {
                 tools: WORKTREE_TOOLS.into_iter().map(Glob::new).collect(),
                 needs: "isolatedWorktree".into(),
             }],
-            context: BTreeMap::from([("isolatedWorktree".into(), false)]),
+            context: Context::from([("isolatedWorktree".into(), false)]),
             bufferable: BUFFERABLE_TOOLS.into_iter().map(String::from).collect(),
             limits: Limits::default(),
             relay_timeout: Duration::from_secs(10),

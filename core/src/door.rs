@@ -181,6 +181,12 @@ pub enum Refusal {
     /// B-1.7: 503.
     #[error("too many requests at once (--max-requests): try again in a second")]
     TooManyRequests,
+    /// B-1.7: 503.
+    #[error("too many connections at once (--max-connections): try again in a second")]
+    TooManyConnections,
+    /// B-1.7: 503.
+    #[error("too many bytes of requests at once (--max-inflight-bytes): try again in a second")]
+    TooManyBytes,
     /// B-8.4: 503.
     #[error("the proxy is shutting down")]
     ShuttingDown,
@@ -198,7 +204,7 @@ impl Refusal {
             Self::EncodedBody => 415,
             Self::BodyTooLarge { .. } => 413,
             Self::BodyTooSlow => 408,
-            Self::TooManyRequests | Self::ShuttingDown => 503,
+            Self::TooManyRequests | Self::TooManyConnections | Self::TooManyBytes | Self::ShuttingDown => 503,
         }
     }
 
@@ -209,7 +215,9 @@ impl Refusal {
         match self {
             Self::Unauthorized => headers.push(Header::new("www-authenticate", "Bearer")),
             Self::UnknownMethod => headers.push(Header::new("allow", "GET, POST, DELETE")),
-            Self::TooManyRequests | Self::ShuttingDown => headers.push(Header::new("retry-after", "1")),
+            Self::TooManyRequests | Self::TooManyConnections | Self::TooManyBytes | Self::ShuttingDown => {
+                headers.push(Header::new("retry-after", "1"));
+            }
             Self::EncodedBody => headers.push(Header::new("accept-encoding", "identity")),
             Self::UnknownPath
             | Self::ForeignHost
@@ -233,6 +241,8 @@ impl Refusal {
             | Self::ForeignOrigin
             | Self::Unauthorized
             | Self::TooManyRequests
+            | Self::TooManyConnections
+            | Self::TooManyBytes
             | Self::ShuttingDown => jsonrpc::error_response(None, code::AUTH_LEGACY, &sentence, None),
         }
     }

@@ -173,7 +173,8 @@ impl Proxy {
         self.answer(exchange, AnswerHead::OfCall { call, edits: facts.edits }, body);
     }
 
-    fn has_begun(&self, exchange: ExchangeId) -> bool {
+    /// Whether the answer to this exchange has begun, as a stream of events.
+    pub(crate) fn has_begun(&self, exchange: ExchangeId) -> bool {
         self.exchanges.get(&exchange).is_some_and(|known| known.begun)
     }
 

@@ -8,6 +8,7 @@ use crate::observation::Observation;
 use crate::proxy::Proxy;
 use crate::relay::Doubt;
 use crate::status::Why;
+use crate::time::millis;
 
 impl Proxy {
     /// The relay answered this call. When it had been away: what is queued goes out at once (B-5.8), and the
@@ -99,7 +100,7 @@ impl Proxy {
     /// relay may be one that is being started again.
     fn probe_later(&mut self) {
         let most = self.config.probe_every / if self.may_be_starting() { 10 } else { 1 };
-        let most = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
+        let most = millis(most);
         let wait = core::time::Duration::from_millis(most / 2 + self.random.up_to(most / 2));
         self.timers.set(Why::Probe, self.now + wait);
     }

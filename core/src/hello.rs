@@ -177,7 +177,9 @@ impl Proxy {
     /// What every client was seen to fall back from (B-3.5).
     pub(crate) fn answer_not_modern(&mut self, exchange: ExchangeId) {
         let sentence = "the relay does not speak 2026-07-28 or later: use initialize";
-        let body = jsonrpc::error_response(None, code::NOT_MODERN, sentence, None);
+        // Where the answer has begun, its status is out, and its id alone says whose it is (B-9.1).
+        let id = self.id_of(exchange).filter(|_| self.has_begun(exchange));
+        let body = jsonrpc::error_response(id.as_ref(), code::NOT_MODERN, sentence, None);
         self.answer_json(exchange, 400, body);
     }
 

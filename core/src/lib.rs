@@ -21,6 +21,7 @@
 //! - [`Proxy::step`] takes an [`Input`] and gives [`Action`]s, to be done in their order. It is total: no input
 //!   is an error, and an id that it does not know is a race.
 //! - [`Proxy::next_wakeup`] says when to step with [`Input::Tick`] even if nothing happens.
+//! - [`failure`] says what the agent is told where an engine that runs the machine has failed.
 //!
 //! Whoever starts a thing names it: the host names exchanges (a request of the agent and its answer) and
 //! commands (of the runner), the machine names calls (to the relay) and tickets (for the store). Randomness
@@ -71,6 +72,7 @@ mod action;
 mod call;
 mod command;
 mod config;
+mod context;
 pub mod door;
 mod exchange;
 pub mod failure;
@@ -82,6 +84,7 @@ mod ids;
 mod input;
 pub mod jsonrpc;
 mod machine;
+mod map;
 pub mod mcp;
 pub mod menu;
 mod observation;
@@ -102,6 +105,7 @@ mod write_ahead;
 
 pub use action::{Action, AnswerHead, CallBody, CallHeaders, RelayRequest};
 pub use config::{Backoff, Config, Limits, MenuRule};
+pub use context::Context;
 pub use glob::Glob;
 pub use ids::{CallId, CommandId, ExchangeId, Ticket};
 pub use input::{AgentRequest, Command, Input, Method, RelayFailure, RelayHead, Sent};

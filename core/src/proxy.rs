@@ -1,18 +1,18 @@
 //! The machine: its state, and where each input goes.
 
-use alloc::collections::BTreeMap;
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::convert::Infallible;
 
 use crate::action::Action;
 use crate::call::{Call, Held};
 use crate::config::Config;
+use crate::context::Context;
 use crate::exchange::Exchange;
 use crate::hello::Hellos;
 use crate::ids::{CallId, ExchangeId};
 use crate::input::Input;
 use crate::machine::Machine;
+use crate::map::Map;
 use crate::menu::Menus;
 use crate::observation::Observation;
 use crate::outbox::{Lane, Outbox};
@@ -35,9 +35,9 @@ pub struct Proxy {
     pub(crate) random: Random,
     pub(crate) now: Timestamp,
     pub(crate) actions: Vec<Action>,
-    pub(crate) context: BTreeMap<String, bool>,
-    pub(crate) exchanges: BTreeMap<ExchangeId, Exchange>,
-    pub(crate) calls: BTreeMap<CallId, Call>,
+    pub(crate) context: Context,
+    pub(crate) exchanges: Map<ExchangeId, Exchange>,
+    pub(crate) calls: Map<CallId, Call>,
     pub(crate) last_call: CallId,
     pub(crate) held: Held,
     pub(crate) own_ids: OwnIds,
@@ -72,8 +72,8 @@ impl Proxy {
             random: Random::new(seed),
             now,
             actions: Vec::new(),
-            exchanges: BTreeMap::new(),
-            calls: BTreeMap::new(),
+            exchanges: Map::default(),
+            calls: Map::default(),
             last_call: CallId(0),
             held: Held::new(),
             own_ids: OwnIds::new(seed),
@@ -83,7 +83,7 @@ impl Proxy {
             sessions: Sessions::default(),
             streams: Streams::default(),
             lane: Lane::default(),
-            outbox: Outbox::new(config.limits, config.backoff),
+            outbox: Outbox::new(config.limits, config.backoff, now),
             ahead: WriteAhead::default(),
             timers: Timers::default(),
             draining: false,

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use crate::mcp::Era;
 use crate::status::{RelayState, RelayStatus};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, millis};
 
 /// The relay's state.
 #[derive(Clone, Debug)]
@@ -70,7 +70,7 @@ impl Relay {
     /// nothing (OUTBOX G6). A relay that refuses is tried each time, since that costs nothing.
     pub(crate) fn breaker(&self, now: Timestamp) -> Option<String> {
         let is_silent = self.doubt == Doubt::Silent;
-        is_silent.then(|| format!("it has been silent for {} ms", now.since(self.heard_at).as_millis()))
+        is_silent.then(|| format!("it has been silent for {} ms", millis(now.since(self.heard_at))))
     }
 
     /// Something came from it. Whether that was a call's answer does not matter.
@@ -112,7 +112,6 @@ impl Relay {
 
     /// For the status.
     pub(crate) fn status(&self, now: Timestamp) -> RelayStatus {
-        let since_ms = u64::try_from(now.since(self.since).as_millis()).unwrap_or(u64::MAX);
-        RelayStatus { state: self.state, since_ms, era: self.era }
+        RelayStatus { state: self.state, since_ms: millis(now.since(self.since)), era: self.era }
     }
 }

@@ -1,11 +1,11 @@
 //! How things are, as the runner is told (B-8.2, B-10).
 
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::Serialize;
 
+use crate::context::Context;
 use crate::mcp::Era;
 use crate::time::Timestamp;
 
@@ -39,7 +39,7 @@ pub struct Status {
     /// How many legacy sessions are kept.
     pub sessions: usize,
     /// The agent's context.
-    pub context: BTreeMap<String, bool>,
+    pub context: Context,
     /// The menu that the relay last returned, divided by the rules.
     pub tools: ToolsStatus,
 }

@@ -1,15 +1,14 @@
 //! The machine's timers: each has one reason and at most one time.
 
-use alloc::collections::{BTreeMap, BTreeSet};
-
+use crate::map::Map;
 use crate::status::{Wakeup, Why};
 use crate::time::Timestamp;
 
 /// What is due when.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Timers {
-    at: BTreeMap<Why, Timestamp>,
-    order: BTreeSet<(Timestamp, Why)>,
+    at: Map<Why, Timestamp>,
+    order: Map<(Timestamp, Why), ()>,
 }
 
 impl Timers {
@@ -17,7 +16,7 @@ impl Timers {
     pub(crate) fn set(&mut self, why: Why, at: Timestamp) {
         self.clear(why);
         self.at.insert(why, at);
-        self.order.insert((at, why));
+        self.order.insert((at, why), ());
     }
 
     /// Sets a timer, unless this reason has an earlier one.

@@ -1,11 +1,12 @@
 //! Write-ahead: append, hold, acknowledge. Nothing that an outsider can see leaves before its record is
 //! durable (OUTBOX G1), and what the store refused is written again until it sticks.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use crate::action::{Action, AnswerHead};
 use crate::ids::{CallId, CommandId, ExchangeId, Ticket};
+use crate::map::Map;
 use crate::outbox::Place;
 use crate::record::{Change, RecordKey};
 use crate::status::Reply;
@@ -27,12 +28,12 @@ pub(crate) enum Held {
 pub(crate) struct WriteAhead {
     /// The ticket of the batch that this step fills.
     ticket: Ticket,
-    batch: BTreeMap<RecordKey, Change>,
+    batch: Map<RecordKey, Change>,
     held: Vec<(Ticket, Held)>,
     /// Batches that the store has, unacknowledged, so that they can be written again.
-    unacknowledged: BTreeMap<Ticket, Vec<Change>>,
+    unacknowledged: VecDeque<(Ticket, Vec<Change>)>,
     /// What the store refused.
-    refused: BTreeMap<RecordKey, Change>,
+    refused: Map<RecordKey, Change>,
 }
 
 impl WriteAhead {
@@ -84,7 +85,7 @@ impl WriteAhead {
         }
         let ticket = self.ticket;
         let changes: Vec<Change> = core::mem::take(&mut self.batch).into_values().collect();
-        self.unacknowledged.insert(ticket, changes.clone());
+        self.unacknowledged.push_back((ticket, changes.clone()));
         self.ticket = Ticket(ticket.0 + 1);
         Some((ticket, changes))
     }
@@ -92,19 +93,23 @@ impl WriteAhead {
     /// All batches up to this one are settled, well or badly: what was held for them, and, when badly, what
     /// they were to change.
     pub(crate) fn settle(&mut self, through: Ticket) -> (Vec<Held>, Vec<Change>) {
-        let later = self.unacknowledged.split_off(&Ticket(through.0.saturating_add(1)));
-        let settled = core::mem::replace(&mut self.unacknowledged, later);
         let (due, held) =
             core::mem::take(&mut self.held).into_iter().partition(|(ticket, _)| *ticket <= through);
         self.held = held;
         let due: Vec<(Ticket, Held)> = due;
-        (due.into_iter().map(|(_, held)| held).collect(), settled.into_values().flatten().collect())
+        let mut settled = Vec::new();
+        while let Some((_, changes)) = self.unacknowledged.pop_front_if(|(ticket, _)| *ticket <= through) {
+            settled.extend(changes);
+        }
+        (due.into_iter().map(|(_, held)| held).collect(), settled)
     }
 
     /// Keeps a refused change, to be written again, unless a newer one of the same record is under way.
     pub(crate) fn refuse(&mut self, change: Change) {
         let is_newer = |other: &Change| other.key() == change.key();
-        if !self.batch.contains_key(change.key()) && !self.unacknowledged.values().flatten().any(is_newer) {
+        if !self.batch.contains_key(change.key())
+            && !self.unacknowledged.iter().flat_map(|(_, changes)| changes).any(is_newer)
+        {
             self.refused.insert(change.key().clone(), change);
         }
     }
@@ -116,6 +121,8 @@ impl WriteAhead {
 
     /// Writes again what was refused, with this step's batch.
     pub(crate) fn retry(&mut self) {
-        self.batch.append(&mut self.refused);
+        for change in core::mem::take(&mut self.refused).into_values() {
+            self.append(change);
+        }
     }
 }

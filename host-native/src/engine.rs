@@ -1,11 +1,19 @@
 //! What runs the core: natively, or as a component.
 
+use std::sync::Arc;
+
 use relay_mcp_core::{Config, OpenError, Proxy, Record, Timestamp};
 
-/// A way to run the core.
+/// A way to run the core. Cheap to clone.
 pub struct Engine<M> {
     name: &'static str,
-    open: Box<Open<M>>,
+    open: Arc<Open<M>>,
+}
+
+impl<M> Clone for Engine<M> {
+    fn clone(&self) -> Self {
+        Self { name: self.name, open: Arc::clone(&self.open) }
+    }
 }
 
 /// Opens a machine: configuration, seed, time, and what the store holds.
@@ -29,7 +37,7 @@ impl<M> Engine<M> {
         name: &'static str,
         open: impl Fn(Config, [u8; 32], Timestamp, Vec<Record>) -> Result<M, CannotOpen> + Send + Sync + 'static,
     ) -> Self {
-        Self { name, open: Box::new(open) }
+        Self { name, open: Arc::new(open) }
     }
 
     /// As the status names it: `native` or `component`.
@@ -57,4 +65,11 @@ impl<M> Engine<M> {
 #[must_use]
 pub fn native() -> Engine<Proxy> {
     Engine::new("native", |config, seed, now, records| Ok(Proxy::open(config, seed, now, records)?))
+}
+
+/// Randomness for a machine, of the operating system.
+pub(crate) fn seed() -> Result<[u8; 32], String> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| error.to_string())?;
+    Ok(seed)
 }

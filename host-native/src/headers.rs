@@ -39,6 +39,7 @@ pub fn toward_relay(headers: &HeaderMap) -> HeaderMap {
 /// What every request to the relay carries (B-2.1, B-2.2).
 pub fn sign(headers: &mut HeaderMap, token: Option<&str>) {
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.remove(AUTHORIZATION);
     let bearer = token.and_then(|token| HeaderValue::from_str(&format!("Bearer {token}")).ok());
     if let Some(mut bearer) = bearer {
         bearer.set_sensitive(true);
@@ -71,7 +72,7 @@ pub fn edit(headers: &mut HeaderMap, edits: &[HeaderEdit]) {
     for edit in edits {
         match edit {
             HeaderEdit::Set(header) => {
-                if let Some((name, value)) = parsed(header) {
+                if let Some((name, value)) = of_machine(header) {
                     headers.insert(name, value);
                 }
             }
@@ -82,7 +83,17 @@ pub fn edit(headers: &mut HeaderMap, edits: &[HeaderEdit]) {
     }
 }
 
-/// A header of the machine's. One that HTTP cannot carry is left out.
+/// A header of the machine's. One that is not the machine's to set is left out: credentials, the relay's name, the
+/// length of a body, and what belongs to a connection.
+#[must_use]
+pub fn of_machine(header: &Header) -> Option<(HeaderName, HeaderValue)> {
+    let (name, value) = parsed(header)?;
+    let may_be_set =
+        crosses_to_agent(name.as_str()) && (crosses_to_relay(name.as_str()) || name == ACCEPT_ENCODING);
+    may_be_set.then_some((name, value))
+}
+
+/// A header as HTTP has it; nothing for one that HTTP cannot carry.
 #[must_use]
 pub fn parsed(header: &Header) -> Option<(HeaderName, HeaderValue)> {
     Some((header.name.parse().ok()?, header.value.parse().ok()?))
@@ -117,6 +128,47 @@ mod tests {
         sign(&mut out, Some("token"));
         assert_eq!(out["authorization"], "Bearer token");
         assert_eq!(out["accept-encoding"], "identity");
+    }
+
+    /// Whatever the machine says, natively or as a component.
+    #[test]
+    fn b_2_2_what_is_the_hosts_is_not_for_the_machine_to_set() {
+        let header = |name: &str, value: &str| Header::new(name, value);
+        for name in [
+            "authorization",
+            "Authorization",
+            "host",
+            "HOST",
+            "cookie",
+            "origin",
+            "set-cookie",
+            "www-authenticate",
+            "content-length",
+            "transfer-encoding",
+            "connection",
+            "proxy-authorization",
+            "te",
+            "upgrade",
+            "expect",
+            "",
+            "x y",
+            "x\r\nhost",
+        ] {
+            assert_eq!(of_machine(&header(name, "x")), None, "{name:?}");
+            let mut headers = HeaderMap::new();
+            edit(&mut headers, &[HeaderEdit::Set(header(name, "x"))]);
+            assert!(headers.is_empty(), "{name:?}");
+        }
+        for value in ["a\r\nx: y", "a\nb", "\0", "\u{7f}"] {
+            assert_eq!(of_machine(&header("x-other", value)), None, "{value:?}");
+        }
+        for name in ["mcp-session-id", "content-type", "accept", "last-event-id", "x-other", "retry-after"] {
+            assert!(of_machine(&header(name, "x")).is_some(), "{name}");
+        }
+        // Without a token there is no authorization at all.
+        let mut headers = map(&[("authorization", "Bearer forged")]);
+        sign(&mut headers, None);
+        assert_eq!(headers, map(&[("accept-encoding", "identity")]));
     }
 
     #[test]

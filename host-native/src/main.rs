@@ -3,10 +3,11 @@
 use std::process::ExitCode;
 
 use relay_mcp_host_native::engine::native;
+use relay_mcp_host_native::run::{Program, main as run};
 
 fn main() -> ExitCode {
-    relay_mcp_host_native::run::main(|component| match component {
-        None => Ok(native()),
-        Some(_) => Err("--component is for relay-mcp-proxy-wasm: this program has the core built in".into()),
+    run(Program {
+        engine: |component| component.refuse().map(|()| native()),
+        describe: |component| component.refuse().map(|()| None),
     })
 }

@@ -143,3 +143,54 @@ pub fn root_cause(error: &dyn Error) -> String {
     let text = cause.to_string();
     text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::TokenOrigin;
+
+    #[tokio::test]
+    async fn b_9_6_a_failure_tells_what_happened_and_nothing_of_the_token() {
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let endpoint = format!("http://{nobody}/api/mcp").parse().unwrap();
+        let token = TokenSource::fixed(Some("the-token"));
+        let client = RelayClient::new(endpoint, token, Duration::from_secs(5)).unwrap();
+        let (_, answer) = client.send(Method::POST, None, HeaderMap::new(), Bytes::new()).await;
+        let failure = answer.unwrap_err();
+        assert_eq!((failure.sent, failure.reason.as_str()), (Sent::No, "connection refused"));
+    }
+
+    /// What the machine, or the agent, says as a query leads nowhere else.
+    #[test]
+    fn b_2_1_a_query_changes_neither_the_relay_nor_the_path() {
+        for endpoint in ["http://relay.example:8080/api/mcp", "http://relay.example/mcp?key=1"] {
+            let endpoint: Uri = endpoint.parse().unwrap();
+            let token = TokenSource::open(&TokenOrigin::None).unwrap();
+            let client = RelayClient::new(endpoint.clone(), token, Duration::from_secs(1)).unwrap();
+            assert_eq!(client.target(None), endpoint);
+            for query in [
+                "",
+                "a=b",
+                "?a=b",
+                "/../other",
+                "../../other",
+                "@elsewhere.example/",
+                "http://elsewhere.example/",
+                "//elsewhere.example",
+                "#/other",
+                "a\r\nhost: elsewhere.example",
+                " HTTP/1.1\r\nhost: elsewhere.example\r\n\r\n",
+                "\0",
+                "ü",
+            ] {
+                let target = client.target(Some(query));
+                assert_eq!(target.scheme(), endpoint.scheme(), "{query:?}");
+                assert_eq!(target.authority(), endpoint.authority(), "{query:?}");
+                assert_eq!(target.path(), endpoint.path(), "{query:?}");
+                let own = endpoint.query().unwrap_or_default();
+                assert!(target.query().unwrap_or_default().starts_with(own), "{query:?}");
+                assert!(!target.to_string().contains(['\r', '\n', ' ', '#', '\0']), "{query:?}: {target}");
+            }
+        }
+    }
+}

@@ -1,7 +1,6 @@
 //! The program: what a command line sets off, for whatever engine runs the core.
 
 use std::io::{self, Write};
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -11,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::{self, Cli, Command, ControlArgs, OutboxArgs, OutboxCommand};
 use crate::commands::{self, CommandError, Offline, Target, outbox};
-use crate::config::{Environment, ServeArgs, resolve};
+use crate::config::{ComponentSettings, Environment, ServeArgs, resolve};
 use crate::control::ClientError;
 use crate::demo;
 use crate::engine::Engine;
@@ -25,15 +24,23 @@ struct Failure {
     exit_code: u8,
 }
 
-/// Makes the engine, of the component in this file where one is given.
-pub type BuildEngine<M> = fn(component: Option<&Path>) -> Result<Engine<M>, String>;
+/// What differs between the programs.
+pub struct Program<M> {
+    /// Makes the engine.
+    pub engine: fn(&ComponentSettings) -> Result<Engine<M>, String>,
+    /// Says what `engine` would make of these settings, for `check`: without making it.
+    pub describe: Describe,
+}
+
+/// A line about the component; none where the core is built in. Fails as making the engine would.
+pub type Describe = fn(&ComponentSettings) -> Result<Option<String>, String>;
 
 /// Runs the program with this process's arguments.
 #[must_use]
-pub fn main<M: Machine + Send + 'static>(engine: BuildEngine<M>) -> ExitCode {
+pub fn main<M: Machine + Send + 'static>(program: Program<M>) -> ExitCode {
     let cli = Cli::parse();
     let environment = Environment::of_this_process();
-    match run(cli.command, &environment, engine) {
+    match run(cli.command, &environment, &program) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             // Where stderr is closed there is nobody to tell.
@@ -46,13 +53,13 @@ pub fn main<M: Machine + Send + 'static>(engine: BuildEngine<M>) -> ExitCode {
 fn run<M: Machine + Send + 'static>(
     command: Command,
     environment: &Environment,
-    engine: BuildEngine<M>,
+    program: &Program<M>,
 ) -> Result<(), Failure> {
     let out = &mut io::stdout().lock();
     match command {
-        Command::Serve(args) => block_on(serve(&args, environment, engine))?,
+        Command::Serve(args) => block_on(serve(&args, environment, program))?,
         Command::Check(args) => {
-            cli::check(&args, environment, out).map_err(|e| Failure::new(&e, e.exit_code()))
+            cli::check(&args, environment, program.describe, out).map_err(|e| Failure::new(&e, e.exit_code()))
         }
         Command::Config(args) => cli::client_config(&args, out).map_err(|e| Failure::new(&e, e.exit_code())),
         Command::Demo(args) => {
@@ -93,10 +100,10 @@ fn runtime() -> Result<Runtime, Failure> {
 async fn serve<M: Machine + Send + 'static>(
     args: &ServeArgs,
     environment: &Environment,
-    engine: BuildEngine<M>,
+    program: &Program<M>,
 ) -> Result<(), Failure> {
     let resolved = resolve(args, environment).map_err(|e| Failure::new(&e, e.exit_code()))?;
-    let engine = engine(resolved.component.as_deref());
+    let engine = (program.engine)(&resolved.component);
     let engine = engine.map_err(|sentence| Failure { sentence, exit_code: 2 })?;
     logs::init(resolved.log.format, &resolved.log.level.to_string()).map_err(|e| Failure::new(&e, 2))?;
     open_files::allow_all();
@@ -110,7 +117,7 @@ async fn serve<M: Machine + Send + 'static>(
         signals.any().await;
         handle.shut_down();
     });
-    sidecar.run().await.map_err(|e| Failure::new(&e, 1))
+    sidecar.run().await.map_err(|e| Failure::new(&e, e.exit_code()))
 }
 
 /// The signals that ask to stop (B-8.4).

@@ -48,6 +48,10 @@ pub struct HttpLimits {
     pub body_timeout: Duration,
     /// The most requests at once; open event streams are not counted.
     pub max_requests: usize,
+    /// The most bytes of request bodies at once, of those too that are still coming.
+    pub max_inflight_bytes: usize,
+    /// The most connections at once. There may be fewer where the system does not let so many files be open.
+    pub max_connections: usize,
 }
 
 /// Where the relay token comes from.

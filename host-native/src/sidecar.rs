@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use relay_mcp_core::door::Door;
-use relay_mcp_core::{FORMAT, Machine};
+use relay_mcp_core::{FORMAT, Machine, OpenError};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -14,8 +14,8 @@ use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
 use crate::control::{Control, ControlError, Info};
-use crate::driver::{Driver, Parts};
-use crate::engine::{CannotOpen, Engine};
+use crate::driver::{Driver, End, Parts};
+use crate::engine::{CannotOpen, Engine, seed};
 use crate::handle::Handle;
 use crate::relay_client::{RelayClient, RelayClientError};
 use crate::secret::{SecretError, agent_secret};
@@ -63,10 +63,18 @@ pub enum StartError {
     System(String),
 }
 
-/// Why a proxy that ran does so no more.
+/// Why a proxy that ran does so no more: its machine failed, and nothing may be built on what the store holds.
 #[derive(Debug, thiserror::Error)]
-#[error("the machine failed: {0}; what was accepted is in the store, start the proxy again")]
-pub struct RunError(String);
+#[error("the machine failed and cannot be opened again: {0}")]
+pub struct RunError(StoreError);
+
+impl RunError {
+    /// The exit code of the process (B-10).
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        self.0.exit_code()
+    }
+}
 
 impl StartError {
     /// The exit code of the process (B-10).
@@ -106,7 +114,7 @@ pub struct Sidecar<M> {
     over: watch::Sender<bool>,
     stop: watch::Receiver<bool>,
     grace: Duration,
-    _data_dir: DataDir,
+    data_dir: DataDir,
 }
 
 impl<M: Machine + Send + 'static> Sidecar<M> {
@@ -119,7 +127,7 @@ impl<M: Machine + Send + 'static> Sidecar<M> {
         let (sqlite, records) = Sqlite::open(data_dir.store_path(), AGENT)?;
         let clock = Clock::start();
         let machine = engine
-            .open(settings.core.clone(), seed()?, clock.now(), records)
+            .open(settings.core.clone(), seed().map_err(StartError::System)?, clock.now(), records)
             .map_err(|error| unopened(&data_dir, error))?;
         let secret = agent_secret(&settings.secret)?;
         let token = TokenSource::open(&settings.token)?;
@@ -130,7 +138,15 @@ impl<M: Machine + Send + 'static> Sidecar<M> {
 
         let store = Store::spawn(sqlite).map_err(|error| StartError::System(error.to_string()))?;
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), engine.name());
-        let driver = Driver::start(machine, Parts { relay, store, clock, metrics: metrics.clone() });
+        let parts = Parts {
+            engine: engine.clone(),
+            config: settings.core,
+            relay,
+            store,
+            clock,
+            metrics: metrics.clone(),
+        };
+        let driver = Driver::start(machine, parts);
         let (handle, asked, stop) = Handle::new(token.clone());
         let (over, is_over) = watch::channel(false);
         tokio::spawn(driver.clone().answer_questions(asked));
@@ -146,17 +162,7 @@ impl<M: Machine + Send + 'static> Sidecar<M> {
         let info = Info::new(engine.name(), &settings.relay);
         let control = tokio::spawn(control.serve(handle.clone(), metrics, info, is_over));
         let door = tokio::spawn(server.serve(listener));
-        Ok(Self {
-            ready,
-            handle,
-            driver,
-            door,
-            control,
-            over,
-            stop,
-            grace: settings.grace,
-            _data_dir: data_dir,
-        })
+        Ok(Self { ready, handle, driver, door, control, over, stop, grace: settings.grace, data_dir })
     }
 
     /// Where it is found.
@@ -175,19 +181,22 @@ impl<M: Machine + Send + 'static> Sidecar<M> {
     /// event streams, gives what is in flight the time of `--grace`, keeps the outbox (B-8.4).
     ///
     /// # Errors
-    /// When the machine failed, which the native one never does. What was accepted is in the store, and a
-    /// sidecar that is started there goes on.
+    /// When the machine failed, which the native one never does, and the store is not one that another can be
+    /// opened from. A machine that can be is, in the process.
     pub async fn run(mut self) -> Result<(), RunError> {
-        let fault = tokio::select! {
+        let end = tokio::select! {
             // A sender that is gone wants nothing more either.
             _ = self.stop.wait_for(|stop| *stop) => None,
-            fault = self.driver.fault() => Some(fault),
+            end = self.driver.ended() => Some(end),
         };
-        if let Some(fault) = fault {
+        if let Some(end) = end {
             self.door.abort();
             self.control.abort();
             close_store(self.driver).await;
-            return Err(RunError(fault));
+            return Err(RunError(match end {
+                End::Store(error) => error,
+                End::Record(error) => unread(&self.data_dir, &error),
+            }));
         }
         tracing::info!("shutting down");
         self.driver.ask(relay_mcp_core::Command::Drain).await;
@@ -236,21 +245,16 @@ fn ready(settings: &Settings, listener: &TcpListener, control: &Control) -> Resu
     })
 }
 
-/// A record that cannot be read is damage: the store is neither used nor written (B-5.10).
 fn unopened(data_dir: &DataDir, error: CannotOpen) -> StartError {
     match error {
-        CannotOpen::Record(error) => {
-            let what = format!("{error} (format {FORMAT})");
-            StartError::Store(StoreError::Damaged { path: data_dir.store_path(), what })
-        }
+        CannotOpen::Record(error) => StartError::Store(unread(data_dir, &error)),
         CannotOpen::Engine(sentence) => StartError::Engine(sentence),
     }
 }
 
-fn seed() -> Result<[u8; 32], StartError> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|error| StartError::System(error.to_string()))?;
-    Ok(seed)
+/// A record that cannot be read is damage: the store is neither used nor written (B-5.10).
+fn unread(data_dir: &DataDir, error: &OpenError) -> StoreError {
+    StoreError::Damaged { path: data_dir.store_path(), what: format!("{error} (format {FORMAT})") }
 }
 
 /// A queue that paused for a refused token goes on when the file holds another one.

@@ -16,8 +16,8 @@ pub(crate) fn config(config: &Config) -> wit::Config {
     };
     wit::Config {
         rules: config.rules.iter().map(rule).collect(),
-        context: config.context.iter().map(|(name, value)| flag((name.clone(), *value))).collect(),
-        bufferable: config.bufferable.iter().cloned().collect(),
+        context: config.context.iter().map(|(name, value)| flag((name.into(), value))).collect(),
+        bufferable: config.bufferable.clone(),
         limits: wit::Limits {
             answer_bytes: config.limits.answer_bytes as u64,
             outbox_entries: config.limits.outbox_entries as u64,

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use relay_mcp_core::{Action, Input, Machine, OpenError, Timestamp, Wakeup};
-use wasmtime::Store;
 use wasmtime::component::ResourceAny;
+use wasmtime::{Store, Trap};
 
-use crate::bindings::Core;
+use crate::contract::{Breach, Contract};
+use crate::entry::Entry;
 use crate::sandbox::State;
 use crate::watch::Watch;
 use crate::{inbound, outbound};
@@ -14,26 +15,36 @@ use crate::{inbound, outbound};
 /// A machine that runs as a component.
 pub struct ComponentMachine {
     store: Store<State>,
-    core: Core,
+    entry: Entry,
     proxy: ResourceAny,
     watch: Arc<Watch>,
+    contract: Contract,
     wakeup: Option<Wakeup>,
 }
 
 /// How a component fails: the machine is gone, and has to be opened again from the store.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
-    /// It broke a rule of its own, took too long, or wanted more memory than it may have.
+    /// It trapped, took too long, or wanted more memory than it may have.
     #[error("the component failed: {}", first_line(.0))]
     Trap(#[from] wasmtime::Error),
+    /// It said something that it may not say.
+    #[error("the component broke a rule: {0}")]
+    Breach(#[from] Breach),
     /// It does not take what the store holds.
     #[error(transparent)]
     Refused(OpenError),
 }
 
 impl ComponentMachine {
-    pub(crate) fn new(store: Store<State>, core: Core, proxy: ResourceAny, watch: Arc<Watch>) -> Self {
-        Self { store, core, proxy, watch, wakeup: None }
+    pub(crate) fn new(
+        store: Store<State>,
+        entry: Entry,
+        proxy: ResourceAny,
+        watch: Arc<Watch>,
+        contract: Contract,
+    ) -> Self {
+        Self { store, entry, proxy, watch, contract, wakeup: None }
     }
 }
 
@@ -41,13 +52,15 @@ impl Machine for ComponentMachine {
     type Fault = Fault;
 
     fn step(&mut self, now: Timestamp, inputs: Vec<Input>) -> Result<Vec<Action>, Fault> {
+        let step = self.contract.begin(now, &inputs);
         let inputs: Vec<_> = inputs.into_iter().map(inbound::input).collect();
-        let guest = self.core.relay_mcp_proxy_machine().proxy();
-        let proxy = self.proxy;
-        let outcome =
-            self.watch.step(&mut self.store, |store| guest.call_step(store, proxy, now.0, &inputs))?;
-        self.wakeup = outcome.wakeup.map(outbound::wakeup);
-        Ok(outcome.actions.into_iter().map(outbound::action).collect())
+        let (entry, proxy) = (&self.entry, self.proxy);
+        let outcome = self.watch.step(&mut self.store, |store| entry.step(store, proxy, now, &inputs))?;
+        let actions: Vec<_> = outcome.actions.into_iter().map(outbound::action).collect();
+        let wakeup = outcome.wakeup.map(outbound::wakeup);
+        self.contract.check(step, &actions, wakeup)?;
+        self.wakeup = wakeup;
+        Ok(actions)
     }
 
     fn next_wakeup(&self) -> Option<Wakeup> {
@@ -57,5 +70,8 @@ impl Machine for ComponentMachine {
 
 /// What went wrong, without the component's stack.
 fn first_line(error: &wasmtime::Error) -> String {
+    if let Some(Trap::Interrupt) = error.downcast_ref() {
+        return "a step took longer than it may".into();
+    }
     error.root_cause().to_string().lines().next().unwrap_or_default().to_owned()
 }

@@ -1,32 +1,21 @@
 //! The sandbox: which components are let in, and how much of this process each machine may use.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use relay_mcp_core::{Config, Record, Timestamp};
 use wasmtime::component::Linker;
-use wasmtime::{Engine, Store, StoreLimits, StoreLimitsBuilder};
+use wasmtime::{Engine, Store, StoreLimits};
+use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::bindings::CorePre;
 use crate::cache::Cache;
+use crate::contract::Contract;
+use crate::entry::Entry;
+use crate::limits::Limits;
 use crate::machine::{ComponentMachine, Fault};
+use crate::wasi::{self, Imports, Nothing};
 use crate::watch::Watch;
 use crate::{inbound, outbound};
-
-/// How much a machine may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// The longest that a step may take.
-    pub step: Duration,
-    /// The most memory that it may hold, in bytes.
-    pub memory: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { step: Duration::from_secs(2), memory: 256 << 20 }
-    }
-}
 
 /// Why a component is not let in.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +23,10 @@ pub enum Refusal {
     /// It is no component, or one that this wasmtime cannot run.
     #[error("this is no component that can be run: {0:#}")]
     Unusable(wasmtime::Error),
-    /// It asks for something, or does not offer the machine of this version.
+    /// It asks for something that nobody gets.
+    #[error("the component asks for {0}: it may import WASI 0.2, which grants it nothing, and nothing else")]
+    NotGranted(String),
+    /// It does not offer the machine of this version.
     #[error("the component does not fit relay:mcp-proxy@0.1.0: {0:#}")]
     Unfit(wasmtime::Error),
 }
@@ -44,17 +36,26 @@ pub enum Refusal {
 pub struct Sandbox {
     engine: Engine,
     component: CorePre<State>,
+    is_on_wasi: bool,
     limits: Limits,
     watch: Arc<Watch>,
 }
 
-/// What the host keeps for a machine: the account of its memory, and nothing that it could ask for.
+/// What the host keeps for a machine: the account of its memory, and an empty system.
 pub(crate) struct State {
     limits: StoreLimits,
+    nothing: Nothing,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.nothing.view()
+    }
 }
 
 impl Sandbox {
-    /// Compiles a component, or finds it compiled, and checks that it fits: it offers the machine, and asks for nothing.
+    /// Compiles a component, or finds it compiled, and checks that it fits: it offers the machine, and asks for
+    /// nothing, or for nothing but WASI.
     ///
     /// # Errors
     /// When it is not let in.
@@ -63,10 +64,24 @@ impl Sandbox {
         config.epoch_interruption(true);
         let engine = Engine::new(&config).map_err(Refusal::Unusable)?;
         let component = cache.component(&engine, component).map_err(Refusal::Unusable)?;
-        let linker = Linker::new(&engine);
+        let mut linker = Linker::new(&engine);
+        let is_on_wasi = match Imports::of(&component, &engine) {
+            Imports::Nothing => false,
+            Imports::Wasi => {
+                wasi::link(&mut linker).map_err(Refusal::Unfit)?;
+                true
+            }
+            Imports::Other(name) => return Err(Refusal::NotGranted(name)),
+        };
         let fits = linker.instantiate_pre(&component).and_then(CorePre::new).map_err(Refusal::Unfit)?;
         let watch = Arc::new(Watch::over(&engine, limits.step));
-        Ok(Self { engine, component: fits, limits, watch })
+        Ok(Self { engine, component: fits, is_on_wasi, limits, watch })
+    }
+
+    /// The names of what the component imports: nothing, or interfaces of WASI.
+    #[must_use]
+    pub fn imports(&self) -> Vec<String> {
+        wasi::names(self.component.instance_pre().component(), &self.engine)
     }
 
     /// Opens a machine of its own, with what the store holds.
@@ -80,24 +95,18 @@ impl Sandbox {
         now: Timestamp,
         records: Vec<Record>,
     ) -> Result<ComponentMachine, Fault> {
-        let limits = StoreLimitsBuilder::new()
-            .memory_size(self.limits.memory)
-            .memories(1)
-            .tables(2)
-            .table_elements(10_000)
-            .instances(4)
-            .trap_on_grow_failure(true)
-            .build();
-        let mut store = Store::new(&self.engine, State { limits });
+        let state = State { limits: self.limits.of_store(), nothing: Nothing::default() };
+        let mut store = Store::new(&self.engine, state);
         store.limiter(|state| &mut state.limits);
+        store.set_hostcall_fuel(self.limits.memory);
         store.epoch_deadline_trap();
-        let core = self.watch.step(&mut store, |store| self.component.instantiate(store))?;
+        let contract = Contract::new(config, &records);
+        let entry =
+            self.watch.step(&mut store, |store| Entry::new(&self.component, self.is_on_wasi, store))?;
         let records: Vec<_> = records.into_iter().map(inbound::record).collect();
         let config = inbound::config(config);
-        let guest = core.relay_mcp_proxy_machine().proxy();
-        let opened =
-            self.watch.step(&mut store, |store| guest.call_open(store, &config, &seed, now.0, &records))?;
+        let opened = self.watch.step(&mut store, |store| entry.open(store, &config, &seed, now, &records))?;
         let proxy = opened.map_err(|error| Fault::Refused(outbound::open_error(error)))?;
-        Ok(ComponentMachine::new(store, core, proxy, Arc::clone(&self.watch)))
+        Ok(ComponentMachine::new(store, entry, proxy, Arc::clone(&self.watch), contract))
     }
 }

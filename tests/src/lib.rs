@@ -24,11 +24,13 @@
 
 pub mod agent;
 pub mod crash;
+pub mod disk;
 pub mod http1;
 pub mod proxy;
 pub mod relay;
 pub mod schema;
 pub mod seeded;
+pub mod simulation;
 pub mod trace;
 pub mod wait;
 pub mod world;

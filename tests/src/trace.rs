@@ -78,6 +78,12 @@ impl Story {
     }
 }
 
+/// A step in lines: its input, and each action of it.
+pub fn lines(step: &Step) -> Vec<String> {
+    let input = std::iter::once(format!("> {}", input(&step.input)));
+    input.chain(step.actions.iter().map(|done| format!("    {}", action(done)))).collect()
+}
+
 fn input(input: &Input) -> String {
     match input {
         Input::Tick => "tick".into(),

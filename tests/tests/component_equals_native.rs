@@ -7,7 +7,11 @@
 use relay_mcp_core::{Config, Machine, Record, RecordKey, RecordKind, Timestamp};
 use relay_mcp_host_wasm::{Cache, ComponentMachine, Fault, Limits, Sandbox};
 use relay_mcp_tests::seeded::Seeded;
-use relay_mcp_tests::world::{Act, Plan, World};
+use relay_mcp_tests::simulation::run;
+use relay_mcp_tests::world::{Act, Crash, Plan, World};
+
+/// How many runs of the simulator are compared.
+const RUNS: u64 = 200;
 
 fn sandbox() -> Sandbox {
     let component =
@@ -37,10 +41,19 @@ fn the_same_after_a_crash() {
     let sandbox = sandbox();
     for seed in 1..6 {
         let mut plan = Plan::soak(seed, 1);
-        plan.acts.insert(plan.acts.len() / 2, (0, Act::Crash(1)));
+        plan.acts.insert(plan.acts.len() / 2, (0, Act::Crash(Crash { kept: 1, ..Crash::default() })));
         let mut world = World::new(plan);
         world.run();
         check(&world, &sandbox);
+    }
+}
+
+/// Whatever befalls them, in every life: the runs of the simulator.
+#[test]
+fn the_same_in_every_run_of_the_simulator() {
+    let sandbox = sandbox();
+    for seed in 1..=RUNS {
+        check(&run(Plan::of_seed(seed), None), &sandbox);
     }
 }
 

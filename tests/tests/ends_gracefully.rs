@@ -1,10 +1,14 @@
 //! Told to end, it finishes what it began, within its time, and forgets nothing (B-8.4).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use relay_mcp_tests::crash::{Keys, complaints, write_until};
 use relay_mcp_tests::proxy::Proxy;
-use relay_mcp_tests::relay::{Fault, Gate, On, Relay};
+use relay_mcp_tests::relay::{Fault, Gate, On, Relay, port};
+use relay_mcp_tests::seeded::Seeded;
 use relay_mcp_tests::wait::{until_async, until_true};
 use rustix::process::Signal;
 use serde_json::json;
@@ -88,4 +92,41 @@ async fn a_write_that_the_grace_cuts_off_is_not_promised_and_lost() {
     } else {
         assert_eq!(proxy.status().await["outbox"]["depth"], 0);
     }
+}
+
+/// B-8.4, B-5.9: asked to end again and again while agents write and the relay comes and goes, it loses nothing, and
+/// sends nothing twice that the relay has answered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_accepted_under_load_outlives_each_end() {
+    let relay = Relay::start().await;
+    let mut proxy = Proxy::to(&relay).port(port::free().await).relay_timeout("2s").start().await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let writers: Vec<_> = [("own1", Keys::Own), ("own2", Keys::Own), ("minted", Keys::Minted)]
+        .into_iter()
+        .map(|(name, keys)| tokio::spawn(write_until(proxy.agent(), name.into(), keys, stop.clone())))
+        .collect();
+    let mut chance = Seeded::new(20_261_122);
+    for round in 0..11 {
+        let seen = relay.applied().len();
+        match round % 3 {
+            0 => until_true("the relay applies some", || relay.applied().len() > seen + 5).await,
+            1 => relay.stop().await,
+            _ => relay.start_again().await,
+        }
+        tokio::time::sleep(Duration::from_micros(chance.below(50_000))).await;
+        assert_eq!(proxy.terminate().await.code(), Some(0), "{}", proxy.logs());
+        proxy.restart_here().await;
+    }
+    stop.store(true, Ordering::SeqCst);
+    let mut promised = Vec::new();
+    for writer in writers {
+        promised.push(writer.await.unwrap());
+    }
+    relay.start_again().await;
+    proxy.depth_is(0).await;
+    assert_eq!(complaints(&promised, &relay.applied()), [""; 0]);
+    assert!(
+        promised.iter().any(|promised| promised.queued > 0),
+        "some of it was in the outbox: {promised:?}"
+    );
 }

@@ -140,6 +140,21 @@ async fn a_second_proxy_on_the_same_directory() {
     first.depth_is(0).await;
 }
 
+/// B-5.10: of two that start at the same moment one is ready, and the other says why it is not.
+#[tokio::test]
+async fn two_proxies_at_once_on_the_same_directory() {
+    let relay = Relay::start().await;
+    for _ in 0..5 {
+        let proxy = Proxy::to(&relay).control("none");
+        let (one, other) = tokio::join!(proxy.clone().try_start(), proxy.try_start());
+        let (first, second) = match (one, other) {
+            (Ok(first), Err(second)) | (Err(second), Ok(first)) => (first, second),
+            both => panic!("one has the directory, and one has not: {both:?}"),
+        };
+        assert_refused(&second, 3, &[&first.home().data().display().to_string()]);
+    }
+}
+
 /// The largest file of a proxy that has ended, but for what it holds in reserve: where its records are.
 fn store_of(proxy: &Proxy) -> PathBuf {
     let files = proxy.home().files();

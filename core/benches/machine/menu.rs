@@ -1,12 +1,11 @@
 //! `tools/list`: the relay's answer read, narrowed and remembered (B-4). The goal: 1,000 tools in under 2 ms.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput};
 use relay_mcp_core::menu::{Rules, narrow};
-use relay_mcp_core::{Action, Config, Input, Proxy};
+use relay_mcp_core::{Action, Config, Context, Input, Proxy};
 
 use crate::parts::{NOW, called, head, is_answered, persisted, post, proxy};
 
@@ -21,7 +20,7 @@ pub(crate) fn measure(criterion: &mut Criterion) {
         group.throughput(Throughput::Bytes(answer.len() as u64));
 
         let config = Config::default();
-        let context = BTreeMap::from([("isolatedWorktree".into(), false)]);
+        let context = Context::from([("isolatedWorktree".into(), false)]);
         group.bench_function(format!("narrow alone, {count} tools"), |bencher| {
             bencher.iter(|| narrow(&result, &Rules::new(&config, &context)).expect("a list of tools"));
         });

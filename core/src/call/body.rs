@@ -16,6 +16,7 @@ use crate::ids::{CallId, ExchangeId};
 use crate::input::{RelayFailure, Sent};
 use crate::mcp::sse::Event;
 use crate::proxy::Proxy;
+use crate::time::millis;
 
 /// A text that comes in drops may take so many times the relay's timeout. A stream may take as long as it
 /// brings events; comments are none.
@@ -171,7 +172,7 @@ impl Proxy {
     pub(crate) fn on_call_timeout(&mut self, call: CallId) {
         let Some(known) = self.cancel(call) else { return };
         let patience = known.patience(&self.config);
-        let reason = format!("no answer within {} ms", patience.as_millis());
+        let reason = format!("no answer within {} ms", millis(patience));
         let down = Down { sent: Sent::Unknown, loss: Loss::Silent, reason, retry_after: None };
         self.on_broken_off(known, &down);
     }

@@ -22,9 +22,12 @@ pub fn set_member(object: &Object<'_>, name: &str, value: &str) -> String {
 /// The text of `object` with other values for these names, as far as they are there.
 #[must_use]
 pub fn replace_members(object: &Object<'_>, values: &[(&str, &str)]) -> String {
-    let found = values.iter().filter_map(|(name, value)| Some((object.span(object.get(name)?), *value)));
-    let mut found: Vec<(Range<usize>, &str)> = found.collect();
-    found.sort_unstable_by_key(|(span, _)| span.start);
+    let mut found: Vec<(Range<usize>, &str)> = Vec::with_capacity(values.len());
+    for (name, value) in values {
+        let Some(span) = object.get(name).map(|old| object.span(old)) else { continue };
+        let at = found.partition_point(|(before, _)| before.start < span.start);
+        found.insert(at, (span, value));
+    }
     let longer: usize = found.iter().map(|(_, value)| value.len()).sum();
     let mut text = String::with_capacity(object.text().len() + longer);
     let mut done = 0;

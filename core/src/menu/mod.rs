@@ -6,12 +6,12 @@ mod narrow;
 mod record;
 mod view;
 
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use crate::map::Map;
 use crate::mcp::Era;
 
 pub(crate) use listing::divided;
@@ -27,7 +27,7 @@ pub(crate) struct Menus {
     /// The era of the menu that changed last.
     latest: Option<Era>,
     /// What was last shown, by viewer: a legacy session, legacy agents without one, modern agents.
-    views: BTreeMap<Viewer, View>,
+    views: Map<Viewer, View>,
     fetch: fetch::Fetch,
 }
 

@@ -2,7 +2,6 @@
 
 use alloc::borrow::Cow;
 use alloc::borrow::ToOwned;
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -10,6 +9,7 @@ use alloc::vec::Vec;
 use serde_json::value::RawValue;
 
 use crate::config::{Config, MenuRule};
+use crate::context::Context;
 use crate::jsonrpc::{Object, replace_members, set_member};
 
 /// The schema of a receipt (B-5.4).
@@ -23,14 +23,14 @@ const RECEIPT_SCHEMA: &str = concat!(
 #[derive(Clone, Copy, Debug)]
 pub struct Rules<'a> {
     rules: &'a [MenuRule],
-    context: &'a BTreeMap<String, bool>,
-    bufferable: &'a BTreeSet<String>,
+    context: &'a Context,
+    bufferable: &'a [String],
 }
 
 impl<'a> Rules<'a> {
     /// The configured rules in this context.
     #[must_use]
-    pub fn new(config: &'a Config, context: &'a BTreeMap<String, bool>) -> Self {
+    pub fn new(config: &'a Config, context: &'a Context) -> Self {
         Self { rules: &config.rules, context, bufferable: &config.bufferable }
     }
 
@@ -38,7 +38,7 @@ impl<'a> Rules<'a> {
     #[must_use]
     pub fn shows(&self, tool: &str) -> bool {
         self.rules.iter().all(|rule| {
-            let holds = self.context.get(&rule.needs).copied().unwrap_or(false);
+            let holds = self.context.holds(&rule.needs);
             holds || !rule.tools.iter().any(|glob| glob.matches(tool))
         })
     }
@@ -47,7 +47,7 @@ impl<'a> Rules<'a> {
     /// says so in its `outputSchema`, since clients check results against it (B-4.5).
     #[must_use]
     pub fn shown<'t>(&self, name: &str, definition: &'t str) -> Cow<'t, str> {
-        if !self.bufferable.contains(name) {
+        if !self.bufferable.iter().any(|tool| tool == name) {
             return Cow::Borrowed(definition);
         }
         let schema =
@@ -126,7 +126,7 @@ mod tests {
 
     fn narrowed(result: &str, isolated: bool) -> Option<String> {
         let config = Config::default();
-        let context = BTreeMap::from([("isolatedWorktree".into(), isolated)]);
+        let context = Context::from([("isolatedWorktree".into(), isolated)]);
         narrow(result, &Rules::new(&config, &context)).map(|narrowed| narrowed.result)
     }
 

@@ -107,12 +107,15 @@ impl Proxy {
     ) {
         let rules = Rules::new(&self.config, &self.context);
         let shown = tools.filter(|tool| rules.shows(&tool.name)).map(|tool| tool.print).collect();
-        let before = self.menus.views.get(&viewer).cloned();
-        let view = self.menus.views.entry(viewer.clone()).or_default();
+        let before = self.menus.views.get(&viewer);
+        let mut view = before.cloned().unwrap_or_default();
         view.show(cursor, next, shown);
         // Behind an answer that has not left yet this one waits too, so that they are seen in order.
         let waits = view.unsent.is_some();
-        if waits || before.is_none_or(|before| before.seen != view.seen || before.more != view.more) {
+        let is_news = before
+            .is_none_or(|before| before.seen != view.seen || before.more != view.more || before.is_doubtful);
+        self.menus.views.insert(viewer.clone(), view);
+        if waits || is_news {
             self.store_view(&viewer);
         }
     }
@@ -171,7 +174,7 @@ impl Proxy {
     pub(crate) fn tell_changes(&mut self) {
         let rules = Rules::new(&self.config, &self.context);
         let mut changed = Vec::new();
-        for (viewer, view) in &self.menus.views {
+        for (viewer, view) in self.menus.views.iter() {
             let menu = self.menus.best(viewer.era());
             if !menu.is_known() || view.unsent.is_some() {
                 continue;

@@ -123,6 +123,7 @@ impl Proxy {
     pub(crate) fn discard(&mut self, place: Place) {
         self.outbox.remove(place);
         self.forget_write(place);
+        self.end_pause_of_empty_queue();
     }
 
     /// A dead letter is queued again, under the same key, behind what is queued (B-5.7, B-5.8).

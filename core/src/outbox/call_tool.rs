@@ -30,7 +30,7 @@ impl Proxy {
     ) {
         let tool = params.and_then(|params| params.string("name"));
         let (Some(params), Some(tool)) = (params, tool) else { return self.pass(exchange) };
-        if !self.config.bufferable.contains(tool.as_ref()) || !has_usable_arguments(params) {
+        if !self.config.bufferable.iter().any(|known| *known == tool) || !has_usable_arguments(params) {
             return self.pass(exchange);
         }
         let Some(known) = self.exchanges.get(&exchange).cloned() else { return };

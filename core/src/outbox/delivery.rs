@@ -15,7 +15,7 @@ use crate::observation::Observation;
 use crate::proxy::Proxy;
 use crate::random::Random;
 use crate::status::{Why, WriteState};
-use crate::time::{Timestamp, doubled};
+use crate::time::{Timestamp, doubled, millis};
 
 /// Who delivers: one write at a time.
 #[derive(Clone, Debug)]
@@ -85,7 +85,7 @@ impl Courier {
 }
 
 fn jitter(random: &mut Random, most: Duration) -> Duration {
-    Duration::from_millis(random.up_to(u64::try_from(most.as_millis()).unwrap_or(u64::MAX)))
+    Duration::from_millis(random.up_to(millis(most)))
 }
 
 impl Proxy {
@@ -139,6 +139,14 @@ impl Proxy {
             self.observe(Observation::OutboxResumed);
             self.timers.clear(Why::Delivery);
             self.deliver_next();
+        }
+    }
+
+    /// A write was thrown away by hand: where it was the last, nothing waits for another token any more.
+    pub(crate) fn end_pause_of_empty_queue(&mut self) {
+        if !self.outbox.has_backlog() && core::mem::take(&mut self.outbox.courier.is_paused) {
+            self.observe(Observation::OutboxResumed);
+            self.timers.clear(Why::Delivery);
         }
     }
 

@@ -11,9 +11,21 @@ use crate::mcp::Era;
 use crate::status::{WriteDetail, WriteState, WriteSummary};
 use crate::time::Timestamp;
 
-/// A write's place in the order of all writes of the agent. Never used twice.
+/// A write's place in the order of all writes of the agent. Never used twice, as long as the clock is not set back
+/// between two runs; then still never while a write has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place(pub(crate) u64);
+
+/// So many writes a millisecond, all through a run, would reach the places of the next one.
+const PLACES_IN_A_MILLISECOND: u64 = 1024;
+
+impl Place {
+    /// What a run that begins now goes on behind. The store does not tell of writes that were delivered, and their
+    /// places are behind those that it tells of, so the time has to.
+    pub(super) fn before_run(now: Timestamp) -> Self {
+        Self(now.0.min(u64::MAX >> 12) * PLACES_IN_A_MILLISECOND)
+    }
+}
 
 /// A write, from acceptance to delivery.
 #[derive(Clone, Debug)]

@@ -13,8 +13,9 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 
 use crate::config::{Backoff, Limits};
+use crate::map::Map;
 use crate::status::{OutboxStatus, WriteState};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, millis};
 
 pub(crate) use delivery::Courier;
 pub(crate) use entry::{Entry, Place};
@@ -26,7 +27,7 @@ pub(crate) use write::Write;
 #[derive(Clone, Debug)]
 pub(crate) struct Outbox {
     limits: Limits,
-    entries: BTreeMap<Place, Entry>,
+    entries: Map<Place, Entry>,
     places: BTreeMap<String, Place>,
     last_place: Place,
     bytes: usize,
@@ -38,12 +39,12 @@ pub(crate) struct Outbox {
 pub(crate) struct Full;
 
 impl Outbox {
-    pub(crate) fn new(limits: Limits, backoff: Backoff) -> Self {
+    pub(crate) fn new(limits: Limits, backoff: Backoff, now: Timestamp) -> Self {
         Self {
             limits,
-            entries: BTreeMap::new(),
+            entries: Map::default(),
             places: BTreeMap::new(),
-            last_place: Place(0),
+            last_place: Place::before_run(now),
             bytes: 0,
             courier: Courier::new(backoff),
         }
@@ -119,7 +120,7 @@ impl Outbox {
         OutboxStatus {
             depth,
             bytes: self.bytes,
-            oldest_age_ms: oldest.map(|at| u64::try_from(now.since(at).as_millis()).unwrap_or(u64::MAX)),
+            oldest_age_ms: oldest.map(|at| millis(now.since(at))),
             dead_letters: self.entries.len() - depth,
             paused: self.courier.is_paused(),
         }

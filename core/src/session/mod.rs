@@ -3,13 +3,13 @@
 mod opening;
 mod record;
 
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::call::Errand;
 use crate::ids::ExchangeId;
 use crate::jsonrpc::Object;
+use crate::map::Map;
 use crate::time::Timestamp;
 
 pub(crate) use record::{key, recovered};
@@ -20,9 +20,9 @@ const OWN_PREFIX: &str = "relay-mcp-proxy-";
 /// All sessions, by the id that the agent holds.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sessions {
-    known: BTreeMap<String, Session>,
+    known: Map<String, Session>,
     /// What is known of those whose `initialize` is not answered yet.
-    expected: BTreeMap<ExchangeId, Expected>,
+    expected: Map<ExchangeId, Expected>,
 }
 
 /// A session before its `initialize` is answered.

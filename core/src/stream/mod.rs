@@ -5,7 +5,6 @@ mod legacy;
 mod modern;
 mod upstream;
 
-use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -15,6 +14,7 @@ use crate::action::AnswerHead;
 use crate::headers::Header;
 use crate::ids::ExchangeId;
 use crate::jsonrpc::{self, Id, code};
+use crate::map::Map;
 use crate::mcp::sse;
 use crate::menu::Viewer;
 use crate::proxy::Proxy;
@@ -27,7 +27,7 @@ const LIST_CHANGED: &str = r#"{"jsonrpc":"2.0","method":"notifications/tools/lis
 /// The open streams.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Streams {
-    open: BTreeMap<ExchangeId, Stream>,
+    open: Map<ExchangeId, Stream>,
 }
 
 /// One stream.

@@ -10,7 +10,7 @@ use crate::jsonrpc::{Message, Parsed};
 use crate::mcp::sse::Event;
 use crate::proxy::Proxy;
 use crate::status::Why;
-use crate::time::{Timestamp, doubled};
+use crate::time::{Timestamp, doubled, millis};
 
 /// The bound of the first wait before a broken stream is opened again; doubled each time, up to the
 /// configured bound of the probe's wait.
@@ -128,8 +128,7 @@ impl Proxy {
         }
         let most = doubled(FIRST_WAIT, stream.upstream.failures).min(self.config.probe_every);
         stream.upstream.failures = stream.upstream.failures.saturating_add(1);
-        let most = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
-        let wait = Duration::from_millis(self.random.up_to(most)).max(stream.upstream.retry);
+        let wait = Duration::from_millis(self.random.up_to(millis(most))).max(stream.upstream.retry);
         self.timers.set(Why::Upstream(exchange), self.now + wait);
         self.acknowledge_ahead(exchange);
     }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::CheckArgs;
 use crate::config::units::show;
 use crate::config::{ConfigError, Environment, Resolved, resolve};
+use crate::run::Describe;
 use crate::secret::{SecretError, existing_secret};
 use crate::settings::{ControlAddress, SecretOrigin, Settings, TokenOrigin};
 use crate::store::{DataPaths, StoreError, inspect};
@@ -30,6 +31,9 @@ pub enum CheckError {
     /// Exit code 2.
     #[error("the data directory {0} is not a directory: choose another --data-dir")]
     NotADirectory(String),
+    /// Exit code 2.
+    #[error("{0}")]
+    Engine(String),
     /// Exit code 1.
     #[error("what was found cannot be printed: {0}")]
     Output(#[from] io::Error),
@@ -41,7 +45,7 @@ impl CheckError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config(error) => error.exit_code(),
-            Self::Token(_) | Self::Secret(_) | Self::NotADirectory(_) => 2,
+            Self::Token(_) | Self::Secret(_) | Self::NotADirectory(_) | Self::Engine(_) => 2,
             Self::Store(error) => error.exit_code(),
             Self::Output(_) => 1,
         }
@@ -53,8 +57,15 @@ impl CheckError {
 ///
 /// # Errors
 /// The first thing for which `serve` would stop.
-pub fn check(args: &CheckArgs, environment: &Environment, out: &mut impl Write) -> Result<(), CheckError> {
-    let report = Report::of(&resolve(&args.serve, environment)?)?;
+pub fn check(
+    args: &CheckArgs,
+    environment: &Environment,
+    describe: Describe,
+    out: &mut impl Write,
+) -> Result<(), CheckError> {
+    let resolved = resolve(&args.serve, environment)?;
+    let component = describe(&resolved.component).map_err(CheckError::Engine)?;
+    let report = Report { component, ..Report::of(&resolved)? };
     if args.json {
         serde_json::to_writer(&mut *out, &report).map_err(io::Error::from)?;
         writeln!(out)?;
@@ -81,6 +92,8 @@ struct Report {
     limits: String,
     times: String,
     log: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    component: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<&'static str>,
 }
@@ -100,10 +113,11 @@ impl Report {
             control: control(&settings.control),
             context: context.join(" "),
             menu: core.rules.iter().map(rule).collect(),
-            bufferable: core.bufferable.iter().cloned().collect(),
+            bufferable: core.bufferable.clone(),
             limits: limits(settings),
             times: times(settings),
             log: format!("{:?}, from {} on", resolved.log.format, resolved.log.level).to_lowercase(),
+            component: None,
             notes: notes(settings),
         })
     }
@@ -125,7 +139,8 @@ impl Report {
         ];
         let menu = self.menu.iter().map(|rule| ("menu", rule.as_str()));
         let notes = self.notes.iter().map(|note| ("note", *note));
-        for (name, line) in lines.into_iter().chain(menu).chain(notes) {
+        let component = self.component.iter().map(|component| ("component", component.as_str()));
+        for (name, line) in lines.into_iter().chain(component).chain(menu).chain(notes) {
             writeln!(out, "{name:<11} {line}")?;
         }
         Ok(())
@@ -188,10 +203,13 @@ fn rule(rule: &relay_mcp_core::MenuRule) -> String {
 fn limits(settings: &Settings) -> String {
     let (http, core) = (&settings.http, &settings.core.limits);
     format!(
-        "request head {} bytes, body {} bytes, {} requests, {} streams; outbox {} entries, {} bytes",
+        "request head {} bytes, body {} bytes, {} requests, {} bytes of them at once, {} connections, {} streams; \
+         outbox {} entries, {} bytes",
         http.max_header_bytes,
         http.max_body_bytes,
         http.max_requests,
+        http.max_inflight_bytes,
+        http.max_connections,
         core.streams,
         core.outbox_entries,
         core.outbox_bytes
@@ -240,7 +258,7 @@ mod tests {
             let Command::Check(args) = cli.command else { panic!("not check") };
             let mut out = Vec::new();
             let variables = [("RELAY_TOKEN".to_owned(), "hush")];
-            check(&args, &variables.into_iter().collect(), &mut out)?;
+            check(&args, &variables.into_iter().collect(), |given| given.refuse().map(|()| None), &mut out)?;
             Ok(String::from_utf8(out).unwrap())
         }
     }
@@ -273,6 +291,7 @@ mod tests {
     fn b_10_check_ends_with_the_exit_code_that_serve_would_end_with() {
         let place = place();
         assert_eq!(place.check(&["--listen=x"]).unwrap_err().exit_code(), 2);
+        assert_eq!(place.check(&["--component-memory=64MiB"]).unwrap_err().exit_code(), 2);
         std::fs::write(place.data_dir(), "").unwrap();
         assert_eq!(place.check(&[]).unwrap_err().exit_code(), 2);
         std::fs::remove_file(place.data_dir()).unwrap();

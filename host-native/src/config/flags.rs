@@ -52,6 +52,12 @@ pub struct ServeArgs {
     /// The most requests at once, event streams not counted [default: 256]
     #[arg(long, value_name = "N", help_heading = "Limits")]
     pub max_requests: Option<String>,
+    /// The most bytes of request bodies at once [default: 32MiB, at least --max-body-bytes]
+    #[arg(long, value_name = "SIZE", help_heading = "Limits")]
+    pub max_inflight_bytes: Option<String>,
+    /// The most connections at once [default: 256 more than --max-requests and --max-streams together]
+    #[arg(long, value_name = "N", help_heading = "Limits")]
+    pub max_connections: Option<String>,
     /// The most open event streams [default: 64]
     #[arg(long, value_name = "N", help_heading = "Limits")]
     pub max_streams: Option<String>,
@@ -82,9 +88,21 @@ pub struct ServeArgs {
     /// Listen on addresses that other machines can reach
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true, help_heading = "The door")]
     pub allow_remote: Option<bool>,
-    /// Another build of the core, for relay-mcp-proxy-wasm only
-    #[arg(long, value_name = "FILE")]
+    /// Another build of the core
+    #[arg(long, value_name = "FILE", help_heading = "The component, for relay-mcp-proxy-wasm only")]
     pub component: Option<PathBuf>,
+    /// The longest that a step of it may take [default: 2s]
+    #[arg(long, value_name = "TIME", help_heading = "The component, for relay-mcp-proxy-wasm only")]
+    pub component_step_time: Option<String>,
+    /// The most memory that it may hold [default: 256MiB]
+    #[arg(long, value_name = "SIZE", help_heading = "The component, for relay-mcp-proxy-wasm only")]
+    pub component_memory: Option<String>,
+    /// The most elements of each of its tables [default: 10000]
+    #[arg(long, value_name = "N", help_heading = "The component, for relay-mcp-proxy-wasm only")]
+    pub component_table_elements: Option<String>,
+    /// The most instances of modules that it may be made of [default: 16]
+    #[arg(long, value_name = "N", help_heading = "The component, for relay-mcp-proxy-wasm only")]
+    pub component_instances: Option<String>,
     /// The form of the log on stderr: text or json [default: text]
     #[arg(long, value_name = "FORM", help_heading = "The log")]
     pub log: Option<String>,

@@ -16,6 +16,10 @@ const COUNTS: RangeInclusive<usize> = 1..=65_536;
 const BODY_BYTES: RangeInclusive<usize> = 1..=1 << 30;
 /// The HTTP library does not go below 8 KiB.
 const HEADER_BYTES: RangeInclusive<usize> = 8192..=1 << 20;
+const INFLIGHT_BYTES: RangeInclusive<usize> = 1024..=1 << 40;
+const CONNECTIONS: RangeInclusive<usize> = 1..=1 << 20;
+/// For clients that keep a connection for later, and for those that are told to come again.
+const SPARE_CONNECTIONS: usize = 256;
 const OUTBOX_ENTRIES: RangeInclusive<usize> = 1..=10_000_000;
 const OUTBOX_BYTES: RangeInclusive<usize> = 1..=1 << 40;
 
@@ -26,12 +30,20 @@ pub(super) fn http(layers: &Layers<'_>) -> Result<HttpLimits, ConfigError> {
     let head_timeout = given!(layers.text, "head-timeout", head_timeout)?;
     let body_timeout = given!(layers.text, "body-timeout", body_timeout)?;
     let requests = given!(layers.text, "max-requests", max_requests)?;
+    let inflight = given!(layers.text, "max-inflight-bytes", max_inflight_bytes)?;
+    let connections = given!(layers.text, "max-connections", max_connections)?;
+    let streams = given!(layers.text, "max-streams", max_streams)?;
+    let max_body_bytes = size(body, 4 << 20, BODY_BYTES)?;
+    let max_requests = count(requests, 256, COUNTS)?;
+    let streams = count(streams, relay_mcp_core::Limits::default().streams, COUNTS)?;
     Ok(HttpLimits {
-        max_body_bytes: size(body, 4 << 20, BODY_BYTES)?,
+        max_body_bytes,
         max_header_bytes: size(header, 64 << 10, HEADER_BYTES)?,
         head_timeout: time(head_timeout, Duration::from_secs(10), TIMES)?,
         body_timeout: time(body_timeout, Duration::from_secs(30), TIMES)?,
-        max_requests: count(requests, 256, COUNTS)?,
+        max_requests,
+        max_inflight_bytes: size(inflight, 32 << 20, INFLIGHT_BYTES)?.max(max_body_bytes),
+        max_connections: count(connections, max_requests + streams + SPARE_CONNECTIONS, CONNECTIONS)?,
     })
 }
 

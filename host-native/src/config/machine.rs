@@ -1,8 +1,6 @@
 //! What the machine is told: the menu's rules, the context, the bufferable tools, its bounds.
 
-use std::collections::BTreeMap;
-
-use relay_mcp_core::{Config, Glob, MenuRule};
+use relay_mcp_core::{Config, Context, Glob, MenuRule};
 
 use super::file::Rule;
 use super::layers::{Layers, given};
@@ -20,7 +18,9 @@ pub(super) fn config(layers: &Layers<'_>) -> Result<Config, ConfigError> {
     core.context = context(layers, &core.rules)?;
     if let Some(given) = given!(layers.list, "bufferable", bufferable)? {
         given.read(|tools| tools.iter().try_for_each(|tool| lists::check_tool(tool)))?;
-        core.bufferable = given.value.into_iter().collect();
+        core.bufferable = given.value;
+        core.bufferable.sort();
+        core.bufferable.dedup();
     }
     limits::machine(layers, &mut core)?;
     Ok(core)
@@ -45,9 +45,9 @@ fn rule(rule: &Rule) -> Result<MenuRule, String> {
 }
 
 /// Every flag that a rule needs is there, false unless it is said otherwise.
-fn context(layers: &Layers<'_>, rules: &[MenuRule]) -> Result<BTreeMap<String, bool>, ConfigError> {
+fn context(layers: &Layers<'_>, rules: &[MenuRule]) -> Result<Context, ConfigError> {
     let needed = rules.iter().map(|rule| rule.needs.as_str()).chain([ISOLATED_WORKTREE]);
-    let mut context: BTreeMap<String, bool> = needed.map(|flag| (flag.to_owned(), false)).collect();
+    let mut context: Context = needed.map(|flag| (flag.to_owned(), false)).collect();
     let in_file = layers.file.context.as_ref();
     context.extend(in_file.into_iter().flatten().map(|(flag, value)| (flag.clone(), *value)));
     let Some(given) = given!(layers.switch, "isolated-worktree", isolated_worktree)? else {
@@ -57,6 +57,6 @@ fn context(layers: &Layers<'_>, rules: &[MenuRule]) -> Result<BTreeMap<String, b
     if given.from == layers.in_file() && said.is_some_and(|said| *said != given.value) {
         return Err(given.bad("the file says the opposite as isolatedWorktree in [context]: say it once"));
     }
-    context.insert(ISOLATED_WORKTREE.to_owned(), given.value);
+    context.set(ISOLATED_WORKTREE.to_owned(), given.value);
     Ok(context)
 }

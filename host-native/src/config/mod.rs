@@ -1,6 +1,7 @@
 //! Configuration: flags over environment over file over default (B-10, B-11).
 
 mod address;
+mod component;
 mod environment;
 mod error;
 mod file;
@@ -18,6 +19,7 @@ pub(crate) mod units;
 mod url;
 
 pub use address::control_address;
+pub use component::ComponentSettings;
 pub use environment::Environment;
 pub use error::ConfigError;
 pub use flags::ServeArgs;

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::component::{self, ComponentSettings};
 use super::layers::{Layers, given};
 use super::log::{Log, log};
 use super::source::{Given, Source};
@@ -18,8 +19,8 @@ pub struct Resolved {
     pub settings: Settings,
     /// What the log is told.
     pub log: Log,
-    /// Another build of the core; the native proxy has no use for one.
-    pub component: Option<PathBuf>,
+    /// What a program that runs its core as a component is told of it.
+    pub component: ComponentSettings,
 }
 
 /// How long a connection to the relay may take to open, when the relay's timeout is not shorter.
@@ -35,7 +36,7 @@ pub fn resolve(args: &ServeArgs, environment: &Environment) -> Result<Resolved, 
     let core = machine::config(&layers)?;
     Ok(Resolved {
         log: log(&layers)?,
-        component: given!(layers.path, "component", component)?.map(|given| given.value),
+        component: component::component(&layers)?,
         settings: Settings {
             relay: relay(&layers)?,
             listen: listen(&layers)?,

@@ -49,7 +49,7 @@ fn what_ships() {
     assert_eq!(settings.control, ControlAddress::Unix(settings.data_dir.join("control.sock")));
     assert_eq!(settings.core, relay_mcp_core::Config::default());
     assert_eq!(settings.http.max_body_bytes, 4 << 20);
-    assert_eq!((log.format, component), (LogFormat::Text, None));
+    assert_eq!((log.format, component), (LogFormat::Text, ComponentSettings::default()));
 }
 
 #[test]
@@ -125,10 +125,10 @@ fn b_4_1_the_files_rules_replace_the_shipped_ones_and_name_the_context() {
     let core = with_file(file, &[], &[]).1.unwrap().settings.core;
     assert_eq!(core.rules.len(), 2);
     assert!(core.rules[0].tools[0].matches("relay_workspace_land"));
-    let context: Vec<_> = core.context.iter().map(|(flag, value)| (flag.as_str(), *value)).collect();
+    let context: Vec<_> = core.context.iter().collect();
     assert_eq!(context, [("admin", true), ("isolatedWorktree", true), ("late", false)]);
     let core = with_file(file, &["--isolated-worktree=false"], &[]).1.unwrap().settings.core;
-    assert!(!core.context["isolatedWorktree"]);
+    assert!(!core.context.holds("isolatedWorktree"));
     assert!(with_file("menu = []", &[], &[]).1.unwrap().settings.core.rules.is_empty());
 }
 
@@ -202,6 +202,8 @@ fn zero_and_absurd_limits_are_refused_with_their_key() {
         "--max-body-bytes=0",
         "--max-requests=0",
         "--max-streams=0",
+        "--max-connections=0",
+        "--max-inflight-bytes=1023",
         "--outbox-max-entries=0",
         "--outbox-max-bytes=0",
         "--head-timeout=0s",
@@ -211,6 +213,11 @@ fn zero_and_absurd_limits_are_refused_with_their_key() {
         "--allow-origin=null",
         "--allow-origin=https://a.example/",
         "--allow-host=https://a.example",
+        "--component-step-time=9ms",
+        "--component-memory=1MiB1",
+        "--component-memory=5GiB",
+        "--component-table-elements=0",
+        "--component-instances=0",
         "--log=xml",
         "--log-level=loud",
     ] {
@@ -219,6 +226,41 @@ fn zero_and_absurd_limits_are_refused_with_their_key() {
         assert!(error.starts_with(&format!("--{key}: ")), "{error}");
     }
     assert!(resolved(&["--max-header-bytes=8192", "--grace=0s", "--outbox-max-bytes=1GiB"], &[]).is_ok());
+}
+
+/// One command line for both programs, and one sentence for the one that has no use for a part of it.
+#[test]
+fn b_10_what_is_for_a_component_is_refused_by_a_program_that_has_none() {
+    let refused = |flags: &[&str], variables: &[(&str, &str)]| {
+        resolved(flags, variables).unwrap().component.refuse().map_err(|refusal| refusal.to_string())
+    };
+    assert_eq!(refused(&[], &[]), Ok(()));
+    for flag in [
+        "--component=/c.wasm",
+        "--component-step-time=1s",
+        "--component-memory=64MiB",
+        "--component-table-elements=100",
+        "--component-instances=1",
+    ] {
+        let (key, _) = flag.split_once('=').unwrap();
+        let refusal = refused(&[flag], &[]).unwrap_err();
+        assert!(refusal.starts_with(&format!("{key} is for relay-mcp-proxy-wasm")), "{refusal}");
+    }
+    let refusal = refused(&[], &[("RELAY_MCP_PROXY_COMPONENT_MEMORY", "64MiB")]).unwrap_err();
+    assert!(refusal.contains("from the environment variable RELAY_MCP_PROXY_COMPONENT_MEMORY"), "{refusal}");
+    let component =
+        resolved(&["--component-memory=64MiB", "--component-step-time=1s"], &[]).unwrap().component;
+    assert_eq!((component.memory, component.step_time), (Some(64 << 20), Some(Duration::from_secs(1))));
+    assert_eq!((component.table_elements, component.instances), (None, None));
+}
+
+#[test]
+fn b_1_7_limits_that_follow_from_others_leave_room_for_them() {
+    let http = |flags: &[&str]| resolved(flags, &[]).unwrap().settings.http;
+    assert_eq!(http(&["--max-requests=10", "--max-streams=500"]).max_connections, 766);
+    assert_eq!(http(&["--max-connections=7"]).max_connections, 7);
+    assert_eq!(http(&[]).max_inflight_bytes, 32 << 20);
+    assert_eq!(http(&["--max-body-bytes=40MiB", "--max-inflight-bytes=1MiB"]).max_inflight_bytes, 40 << 20);
 }
 
 #[test]

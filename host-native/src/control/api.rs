@@ -82,7 +82,12 @@ impl Api {
     }
 
     async fn metrics(&self) -> Result<ApiResponse, Problem> {
-        let page = self.metrics.scrape(&self.status().await?);
+        let page = match self.status().await {
+            Ok(status) => self.metrics.scrape(&status),
+            // That there is no machine is a figure too.
+            Err(Problem::Away(_) | Problem::Silent) => self.metrics.page(),
+            Err(problem) => return Err(problem),
+        };
         Ok(answer::text(StatusCode::OK, HeaderValue::from_static(CONTENT_TYPE), page.into()))
     }
 
@@ -145,7 +150,8 @@ impl Api {
     async fn status(&self) -> Result<Status, Problem> {
         match self.ask(Command::Status, AT_ONCE).await? {
             Reply::Status(status) => Ok(status),
-            Reply::Refused(sentence) => Err(Problem::Refused(sentence)),
+            // A machine never refuses it: there is none.
+            Reply::Refused(sentence) => Err(Problem::Away(sentence)),
             Reply::Done | Reply::Outbox(_) | Reply::Write(_) | Reply::UnknownWrite => Err(Problem::Misfit),
         }
     }

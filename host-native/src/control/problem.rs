@@ -34,6 +34,8 @@ pub(super) enum Problem {
     RefreshFailed(String),
     #[error("the proxy is shutting down")]
     Ended,
+    #[error("{0}")]
+    Away(String),
     #[error("the proxy did not answer in time")]
     Silent,
     #[error("the proxy's machine gave an answer that does not fit the question")]
@@ -53,7 +55,7 @@ impl Problem {
             Self::BodyBroken | Self::BadBody(_) => StatusCode::BAD_REQUEST,
             Self::Refused(_) => StatusCode::CONFLICT,
             Self::RefreshFailed(_) => StatusCode::BAD_GATEWAY,
-            Self::Ended => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Ended | Self::Away(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Silent => StatusCode::GATEWAY_TIMEOUT,
             Self::Misfit => StatusCode::INTERNAL_SERVER_ERROR,
         }

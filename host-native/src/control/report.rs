@@ -1,9 +1,7 @@
 //! The JSON of `GET /v1/status` (B-10).
 
-use std::collections::BTreeMap;
-
 use http::Uri;
-use relay_mcp_core::{OutboxStatus, RelayStatus, Status, ToolsStatus};
+use relay_mcp_core::{Context, OutboxStatus, RelayStatus, Status, ToolsStatus};
 use serde::Serialize;
 
 /// What the host knows of this run, for its status.
@@ -42,7 +40,7 @@ pub(super) struct Report<'r> {
     outbox: &'r OutboxStatus,
     streams: usize,
     sessions: usize,
-    context: &'r BTreeMap<String, bool>,
+    context: &'r Context,
     tools: &'r ToolsStatus,
 }
 

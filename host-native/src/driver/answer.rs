@@ -20,10 +20,18 @@ const MOST_WAITING: usize = 1 << 20;
 /// The body of an answer to the agent.
 pub struct AgentBody {
     kind: Kind,
-    /// One of the requests that may be under way at once; given back when the answer has been sent.
-    permit: Option<OwnedSemaphorePermit>,
+    /// Its share of what may be under way at once; given back when the answer has been sent.
+    room: Option<Room>,
     /// An event stream of the proxy's own, which lasts; those have a limit of their own.
     is_own_stream: bool,
+}
+
+/// A request's share of what may be under way at once (B-1.7).
+pub struct Room {
+    /// One of the requests.
+    pub request: Option<OwnedSemaphorePermit>,
+    /// The bytes of its body, which is kept until the last action that may refer to it.
+    pub bytes: Option<OwnedSemaphorePermit>,
 }
 
 enum Kind {
@@ -50,12 +58,12 @@ impl AgentBody {
     /// These bytes.
     #[must_use]
     pub fn whole(bytes: Bytes) -> Self {
-        Self { kind: Kind::Whole(Full::new(bytes)), permit: None, is_own_stream: false }
+        Self { kind: Kind::Whole(Full::new(bytes)), room: None, is_own_stream: false }
     }
 
     /// The relay's, frame by frame, at the pace of the slower side (B-2.3).
     pub(super) fn spliced(body: Incoming) -> Self {
-        Self { kind: Kind::Spliced(body), permit: None, is_own_stream: false }
+        Self { kind: Kind::Spliced(body), room: None, is_own_stream: false }
     }
 
     /// What comes through this pipe.
@@ -64,12 +72,13 @@ impl AgentBody {
         is_own_stream: bool,
         on_gone: impl FnOnce() + Send + Sync + 'static,
     ) -> Self {
-        Self { kind: Kind::Fed(pipe, Departure(Some(Box::new(on_gone)))), permit: None, is_own_stream }
+        Self { kind: Kind::Fed(pipe, Departure(Some(Box::new(on_gone)))), room: None, is_own_stream }
     }
 
     /// Counts as a request under way until it has been sent; a stream of the proxy's own is none (B-1.7).
-    pub fn hold(&mut self, permit: Option<OwnedSemaphorePermit>) {
-        self.permit = permit.filter(|_| !self.is_own_stream);
+    pub fn hold(&mut self, mut room: Room) {
+        room.request = room.request.filter(|_| !self.is_own_stream);
+        self.room = Some(room);
     }
 
     /// Has the connection cut when the answer breaks off: a connection whose reader does not read never gets

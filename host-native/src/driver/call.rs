@@ -12,6 +12,7 @@ use relay_mcp_core::{
     CallBody, CallHeaders, CallId, Input, Machine, Method, RelayFailure, RelayHead, RelayRequest, Sent,
 };
 
+use super::life::Life;
 use super::tables::{Answer, Call, Tables};
 use super::{Driver, lock};
 use crate::headers;
@@ -23,7 +24,7 @@ const REFUSALS: [u16; 2] = [401, 403];
 
 impl<M: Machine + Send + 'static> Driver<M> {
     /// Begins a call.
-    pub(super) fn call(&self, tables: &mut Tables, call: CallId, request: &RelayRequest) {
+    pub(super) fn call(&self, life: Life, tables: &mut Tables, call: CallId, request: &RelayRequest) {
         let Some((headers, body)) = assemble(tables, request) else {
             return tracing::error!("the machine called the relay for a request that is over");
         };
@@ -37,15 +38,21 @@ impl<M: Machine + Send + 'static> Driver<M> {
         let task = self.0.runtime.spawn(async move {
             let (token, answer) = driver.0.relay.send(method, query.as_deref(), headers, body).await;
             match answer {
-                Ok(response) => driver.begin_reading(call, response, token.as_ref()),
-                Err(failure) => driver.end_failed(call, failure),
+                Ok(response) => driver.begin_reading(life, call, response, token.as_ref()),
+                Err(failure) => driver.end_failed(life, call, failure),
             }
         });
         tables.calls.insert(call, Call { task: task.abort_handle(), answer: Answer::Awaited });
     }
 
     /// The head has come: the machine says at once what becomes of the body.
-    fn begin_reading(&self, call: CallId, response: Response<Incoming>, token: Option<&Arc<str>>) {
+    fn begin_reading(
+        &self,
+        life: Life,
+        call: CallId,
+        response: Response<Incoming>,
+        token: Option<&Arc<str>>,
+    ) {
         let status = response.status().as_u16();
         let head = RelayHead {
             status,
@@ -55,46 +62,49 @@ impl<M: Machine + Send + 'static> Driver<M> {
         self.0.metrics.relay_call(CallOutcome::of_status(status));
         {
             let mut core = lock(&self.0.core);
-            let Some(known) = core.tables.calls.get_mut(&call) else { return };
+            let Some(known) = core.calls_of(life).and_then(|calls| calls.get_mut(&call)) else { return };
             known.answer = Answer::Begun(response);
         }
-        self.feed(Input::RelayHead { call, head });
+        self.feed_of(life, Input::RelayHead { call, head });
     }
 
-    fn end_failed(&self, call: CallId, failure: RelayFailure) {
+    fn end_failed(&self, life: Life, call: CallId, failure: RelayFailure) {
         self.0.metrics.relay_call(match failure.sent {
             Sent::No => CallOutcome::NotSent,
             Sent::Unknown => CallOutcome::Broken,
         });
-        lock(&self.0.core).tables.calls.remove(&call);
-        self.feed(Input::RelayFailed { call, failure });
+        if let Some(calls) = lock(&self.0.core).calls_of(life) {
+            calls.remove(&call);
+        }
+        self.feed_of(life, Input::RelayFailed { call, failure });
     }
 
     /// Feeds an answer to the machine, chunk by chunk.
-    pub(super) fn read(&self, tables: &mut Tables, call: CallId) {
+    pub(super) fn read(&self, life: Life, tables: &mut Tables, call: CallId) {
         let Some(known) = tables.calls.get_mut(&call) else { return };
         let Answer::Begun(response) = std::mem::replace(&mut known.answer, Answer::Awaited) else { return };
         let (head, body) = response.into_parts();
         known.answer = Answer::Read(Box::new(head));
         let driver = self.clone();
-        known.task = self.0.runtime.spawn(async move { driver.feed_body(call, body).await }).abort_handle();
+        known.task =
+            self.0.runtime.spawn(async move { driver.feed_body(life, call, body).await }).abort_handle();
     }
 
-    async fn feed_body(&self, call: CallId, mut body: Incoming) {
+    async fn feed_body(&self, life: Life, call: CallId, mut body: Incoming) {
         loop {
             match poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
                 Some(Ok(frame)) => {
                     if let Ok(bytes) = frame.into_data() {
-                        self.feed(Input::RelayChunk { call, bytes });
+                        self.feed_of(life, Input::RelayChunk { call, bytes });
                     }
                 }
                 Some(Err(error)) => {
                     let reason = root_cause(&error);
                     self.0.metrics.relay_call(CallOutcome::Broken);
                     let failure = RelayFailure { sent: Sent::Unknown, reason };
-                    return self.feed(Input::RelayFailed { call, failure });
+                    return self.feed_of(life, Input::RelayFailed { call, failure });
                 }
-                None => return self.feed(Input::RelayEnd { call }),
+                None => return self.feed_of(life, Input::RelayEnd { call }),
             }
         }
     }
@@ -114,7 +124,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
 fn assemble(tables: &Tables, request: &RelayRequest) -> Option<(HeaderMap, Bytes)> {
     let mut headers = match &request.headers {
         CallHeaders::OfExchange(exchange) => headers::toward_relay(&tables.exchanges.get(exchange)?.headers),
-        CallHeaders::Own(own) => own.iter().filter_map(headers::parsed).collect(),
+        CallHeaders::Own(own) => own.iter().filter_map(headers::of_machine).collect(),
     };
     headers::edit(&mut headers, &request.edits);
     let body = match &request.body {

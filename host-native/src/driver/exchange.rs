@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, Response};
-use relay_mcp_core::{AgentRequest, ExchangeId, Input, Machine, Method};
+use relay_mcp_core::{AgentRequest, ExchangeId, Input, Machine, Method, Sent};
 use tokio::sync::oneshot;
 
 use super::answer::AgentBody;
+use super::life::State;
 use super::tables::{Exchange, ReplyTo};
-use super::{Driver, lock};
+use super::{Driver, failure, lock};
 use crate::headers;
 use crate::telemetry::RequestOutcome;
 
@@ -34,17 +35,31 @@ impl<M: Machine + Send + 'static> Driver<M> {
             headers: headers::for_machine(&request.headers),
             body: request.body.clone(),
         };
-        let exchange = {
+        let method = request.method;
+        let (exchange, must_step) = {
             let mut core = lock(&self.0.core);
+            if matches!(core.machine, State::Away) {
+                return Some(self.turn_down(method, &request.body));
+            }
             let exchange = ExchangeId(core.tables.next_id());
-            let known =
-                Exchange { headers: request.headers, body: request.body, reply: ReplyTo::Head(reply) };
+            let reply = ReplyTo::Head(reply);
+            let known = Exchange { method, headers: request.headers, body: request.body, reply };
             core.tables.exchanges.insert(exchange, known);
-            exchange
+            // With the core held: where the machine fails, all that is in the tables was told it, or waits.
+            (exchange, self.push(Input::Request { exchange, request: input }))
         };
-        let waiting = Waiting { driver: self, exchange, method: request.method, is_over: false };
-        self.feed(Input::Request { exchange, request: input });
+        let waiting = Waiting { driver: self, exchange, method, is_over: false };
+        if must_step {
+            self.step_all();
+        }
         waiting.until(answer).await
+    }
+
+    /// There is no machine, and nobody is kept waiting for one that failed again and again.
+    fn turn_down(&self, method: Method, body: &[u8]) -> Response<AgentBody> {
+        let response = failure::answer(method, body, Sent::No);
+        self.0.metrics.request(method, RequestOutcome::of_status(response.status().as_u16()));
+        response
     }
 }
 

@@ -2,33 +2,47 @@
 //!
 //! Every input goes through [`Driver::feed`]: one step at a time, the actions of a step done in their order
 //! before the next begins, so that what is persisted stands before what is answered.
+//!
+//! Where the machine fails, as a component may, it is opened again from the store ([`reopen`]), and what was in
+//! flight is answered with an error ([`failure`]).
 
 mod answer;
 mod call;
 mod exchange;
+mod failure;
+mod life;
 mod perform;
+mod reopen;
 mod tables;
 mod wake;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use relay_mcp_core::{Command, CommandId, Input, Machine, Reply};
+use relay_mcp_core::{CallId, Command, CommandId, Config, Input, Machine, Reply};
 use tokio::runtime::Handle as Runtime;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::clock::Clock;
+use crate::engine::Engine;
 use crate::handle::Question;
 use crate::relay_client::RelayClient;
 use crate::store::{Store, StoreEvent};
 use crate::telemetry::Metrics;
 
-pub use answer::{AgentBody, BrokenOff};
+pub use answer::{AgentBody, BrokenOff, Room};
 pub use exchange::Admitted;
-use tables::Tables;
+use life::{Life, Pace, State};
+pub use reopen::End;
+use tables::{Asked, Call, Tables};
 use wake::Alarm;
 
 /// What the driver works with.
-pub struct Parts {
+pub struct Parts<M> {
+    /// What made the machine, and makes it again where it fails.
+    pub engine: Engine<M>,
+    /// The machine's configuration.
+    pub config: Config,
     /// The relay.
     pub relay: RelayClient,
     /// The store, opened, and its acknowledgements.
@@ -45,28 +59,64 @@ pub struct Driver<M>(Arc<Inner<M>>);
 struct Inner<M> {
     inbox: Mutex<Inbox>,
     core: Mutex<Core<M>>,
+    engine: Engine<M>,
+    config: Config,
     relay: RelayClient,
     clock: Clock,
     metrics: Metrics,
     alarm: Alarm,
     runtime: Runtime,
-    /// Why the machine failed, once it has.
-    fault: watch::Sender<Option<String>>,
+    /// Why there will be no machine again.
+    end: Mutex<Option<End>>,
+    has_ended: Notify,
 }
 
-/// What came in and was not stepped yet. Whoever finds nobody at it steps for all.
+/// What came in and was not stepped yet. Whoever finds nobody at it steps for all; while there is no machine,
+/// that is whoever opens the next one.
 #[derive(Default)]
 struct Inbox {
     inputs: Vec<Input>,
     is_stepping: bool,
+    /// As the core has it, so that no input of an earlier one gets in.
+    life: Life,
 }
 
 /// The machine, and what its ids stand for.
 struct Core<M> {
-    /// None once it has failed.
-    machine: Option<M>,
+    machine: State<M>,
+    life: Life,
+    pace: Pace,
     tables: Tables,
+    /// The last exchange or command that a step took.
+    taken: u64,
+    /// What the runner said of the agent's context, and whether the end has begun: what a machine is told again
+    /// that is opened in place of another.
+    context: BTreeMap<String, bool>,
+    is_draining: bool,
     store: Option<Store>,
+}
+
+/// The exchanges and commands that the machine was told of.
+#[derive(Clone, Copy)]
+struct Taken {
+    /// Up to this one by the steps before this one.
+    before: u64,
+    /// Up to this one by this step.
+    now: u64,
+}
+
+impl<M> Core<M> {
+    /// The calls of this life, unless it is over.
+    fn calls_of(&mut self, life: Life) -> Option<&mut BTreeMap<CallId, Call>> {
+        (self.life == life).then_some(&mut self.tables.calls)
+    }
+
+    /// Has the store read, unless it is closed.
+    fn reload(&self) {
+        if let Some(store) = &self.store {
+            store.reload();
+        }
+    }
 }
 
 impl<M> Clone for Driver<M> {
@@ -77,18 +127,32 @@ impl<M> Clone for Driver<M> {
 
 impl<M: Machine + Send + 'static> Driver<M> {
     /// Puts a machine to work on the current runtime. What it had to do already is begun at once.
-    pub fn start(machine: M, parts: Parts) -> Self {
+    pub fn start(machine: M, parts: Parts<M>) -> Self {
         let (store, acknowledged) = parts.store;
-        let core = Core { machine: Some(machine), tables: Tables::default(), store: Some(store) };
+        let mut pace = Pace::default();
+        pace.opened();
+        let core = Core {
+            machine: State::Open(machine),
+            life: Life::default(),
+            pace,
+            tables: Tables::default(),
+            taken: 0,
+            context: BTreeMap::new(),
+            is_draining: false,
+            store: Some(store),
+        };
         let driver = Self(Arc::new(Inner {
             inbox: Mutex::default(),
             core: Mutex::new(core),
+            engine: parts.engine,
+            config: parts.config,
             relay: parts.relay,
             clock: parts.clock,
             metrics: parts.metrics,
             alarm: Alarm::default(),
             runtime: Runtime::current(),
-            fault: watch::Sender::new(None),
+            end: Mutex::default(),
+            has_ended: Notify::new(),
         }));
         tokio::spawn(driver.clone().acknowledge(acknowledged));
         tokio::spawn(driver.clone().wake());
@@ -99,57 +163,72 @@ impl<M: Machine + Send + 'static> Driver<M> {
     /// Tells the machine what happened, and does what it says. Never blocks for long; may be called from
     /// anywhere, even from what a step sets off: the input then waits for that step to end.
     fn feed(&self, input: Input) {
-        {
-            let mut inbox = lock(&self.0.inbox);
-            inbox.inputs.push(input);
-            if std::mem::replace(&mut inbox.is_stepping, true) {
-                return;
-            }
+        if self.push(input) {
+            self.step_all();
         }
+    }
+
+    /// The same about what the machine began in this life, if that is not over.
+    fn feed_of(&self, life: Life, input: Input) {
+        let must_step = {
+            let mut inbox = lock(&self.0.inbox);
+            inbox.life == life && inbox.put(input)
+        };
+        if must_step {
+            self.step_all();
+        }
+    }
+
+    /// Puts an input in. Whether whoever did must step.
+    fn push(&self, input: Input) -> bool {
+        lock(&self.0.inbox).put(input)
+    }
+
+    fn step_all(&self) {
         loop {
             let inputs = {
                 let mut inbox = lock(&self.0.inbox);
                 inbox.is_stepping = !inbox.inputs.is_empty();
                 std::mem::take(&mut inbox.inputs)
             };
-            if inputs.is_empty() {
+            if inputs.is_empty() || !self.step(inputs) {
                 return;
             }
-            self.step(inputs);
         }
     }
 
-    fn step(&self, inputs: Vec<Input>) {
+    /// Whether there is a machine to go on with.
+    fn step(&self, inputs: Vec<Input>) -> bool {
         let mut core = lock(&self.0.core);
         let core = &mut *core;
-        let Some(machine) = &mut core.machine else { return };
+        let State::Open(machine) = &mut core.machine else { return false };
+        let before = core.taken;
+        core.taken = inputs.iter().filter_map(named).fold(before, u64::max);
         match machine.step(self.0.clock.now(), inputs) {
             Ok(actions) => {
+                let wakeup = machine.next_wakeup();
                 for action in actions {
                     self.perform(core, action);
                 }
+                self.0.alarm.set(wakeup.map(|wakeup| wakeup.at));
+                true
             }
-            Err(fault) => return self.give_up(core, fault.to_string()),
+            Err(fault) => {
+                let fault = fault.to_string();
+                self.fail(core, &fault, Taken { before, now: core.taken });
+                false
+            }
         }
-        self.0.alarm.set(core.machine.as_ref().and_then(M::next_wakeup).map(|wakeup| wakeup.at));
     }
 
-    /// The machine failed, and what it knew went with it, but for what is in the store: nothing that it began
-    /// can be ended in order.
-    fn give_up(&self, core: &mut Core<M>, fault: String) {
-        tracing::error!(fault, "the machine failed: everything in flight is broken off");
-        core.machine = None;
-        for call in std::mem::take(&mut core.tables).calls.into_values() {
-            call.task.abort();
+    /// Why there will be no machine again, as soon as that is so.
+    pub async fn ended(&self) -> End {
+        loop {
+            self.0.has_ended.notified().await;
+            if let Some(end) = lock(&self.0.end).take() {
+                return end;
+            }
         }
-        self.0.fault.send_replace(Some(fault));
-    }
-
-    /// Why the machine failed, as soon as it does.
-    pub async fn fault(&self) -> String {
-        let mut fault = self.0.fault.subscribe();
-        let failed = fault.wait_for(Option::is_some).await;
-        failed.map(|fault| fault.clone().unwrap_or_default()).unwrap_or_default()
     }
 
     /// Asks the machine, on the runner's behalf.
@@ -162,13 +241,21 @@ impl<M: Machine + Send + 'static> Driver<M> {
     }
 
     fn put_question(&self, question: Question) {
-        let command = {
+        let request = question.command.clone();
+        let asked = Asked { command: question.command, reply: question.reply, was_repeated: false };
+        let must_step = {
             let mut core = lock(&self.0.core);
+            core.is_draining |= matches!(request, Command::Drain);
+            if matches!(core.machine, State::Away) {
+                return failure::refuse_for_now(asked);
+            }
             let command = CommandId(core.tables.next_id());
-            core.tables.questions.insert(command, question.reply);
-            command
+            core.tables.questions.insert(command, asked);
+            self.push(Input::Command { command, request })
         };
-        self.feed(Input::Command { command, request: question.command });
+        if must_step {
+            self.step_all();
+        }
     }
 
     /// Puts the runner's questions to the machine until nobody can ask any more.
@@ -179,13 +266,17 @@ impl<M: Machine + Send + 'static> Driver<M> {
     }
 
     async fn acknowledge(self, mut events: mpsc::UnboundedReceiver<StoreEvent>) {
+        let mut life = Life::default();
         while let Some(event) = events.recv().await {
             match event {
                 StoreEvent::Durable { through, took, batches: _ } => {
                     self.0.metrics.store_synced(took);
-                    self.feed(Input::Durable { through });
+                    self.feed_of(life, Input::Durable { through });
                 }
-                StoreEvent::Failed { through, reason } => self.feed(Input::StoreFailed { through, reason }),
+                StoreEvent::Failed { through, reason } => {
+                    self.feed_of(life, Input::StoreFailed { through, reason });
+                }
+                StoreEvent::Reloaded(records) => life = self.reopen(records).await.unwrap_or(life),
             }
         }
     }
@@ -196,6 +287,30 @@ impl<M: Machine + Send + 'static> Driver<M> {
         if let Some(store) = store {
             store.close();
         }
+    }
+}
+
+impl Inbox {
+    /// Takes an input in. Whether nobody is at it yet.
+    fn put(&mut self, input: Input) -> bool {
+        self.inputs.push(input);
+        !std::mem::replace(&mut self.is_stepping, true)
+    }
+}
+
+/// The exchange or command that an input begins.
+fn named(input: &Input) -> Option<u64> {
+    match input {
+        Input::Request { exchange, .. } => Some(exchange.0),
+        Input::Command { command, .. } => Some(command.0),
+        Input::Tick
+        | Input::AgentGone { .. }
+        | Input::RelayHead { .. }
+        | Input::RelayChunk { .. }
+        | Input::RelayEnd { .. }
+        | Input::RelayFailed { .. }
+        | Input::Durable { .. }
+        | Input::StoreFailed { .. } => None,
     }
 }
 

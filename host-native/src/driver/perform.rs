@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderMap};
 use http::{Response, StatusCode};
 use relay_mcp_core::headers::HeaderEdit;
-use relay_mcp_core::{Action, AnswerHead, CallId, ExchangeId, Input, Machine};
+use relay_mcp_core::{Action, AnswerHead, CallId, Change, Command, ExchangeId, Input, Machine, Reply};
 
 use super::answer::{AgentBody, Pipe};
 use super::tables::{Answer, ReplyTo, Tables};
@@ -16,11 +16,14 @@ use crate::telemetry::observe;
 
 impl<M: Machine + Send + 'static> Driver<M> {
     pub(super) fn perform(&self, core: &mut Core<M>, action: Action) {
-        let tables = &mut core.tables;
+        if is_of_use(&action) {
+            core.pace.is_of_use();
+        }
+        let (life, tables) = (core.life, &mut core.tables);
         match action {
-            Action::Call { call, request } => self.call(tables, call, &request),
+            Action::Call { call, request } => self.call(life, tables, call, &request),
             Action::Splice { call, exchange, edits } => splice(tables, call, exchange, &edits),
-            Action::Read { call } => self.read(tables, call),
+            Action::Read { call } => self.read(life, tables, call),
             Action::Cancel { call } => self.cancel(tables, call),
             Action::Answer { exchange, head, body } => answer(tables, exchange, &head, body),
             Action::AnswerHead { exchange, head } => self.begin_answer(tables, exchange, &head),
@@ -42,9 +45,12 @@ impl<M: Machine + Send + 'static> Driver<M> {
                 }
             }
             Action::Reply { command, reply } => {
-                if let Some(asker) = tables.questions.remove(&command) {
+                if let Some(asked) = tables.questions.remove(&command) {
+                    if let (Command::SetContext(flags), Reply::Done) = (asked.command, &reply) {
+                        core.context.extend(flags);
+                    }
                     // An asker that is gone needs no reply.
-                    let _ = asker.send(reply);
+                    let _ = asked.reply.send(reply);
                 }
             }
             Action::Observe(observation) => observe(&self.0.metrics, &observation),
@@ -78,6 +84,22 @@ impl<M: Machine + Send + 'static> Driver<M> {
     }
 }
 
+/// Whether somebody was served, or something that was stored is done with.
+fn is_of_use(action: &Action) -> bool {
+    match action {
+        Action::Answer { .. } | Action::Splice { .. } | Action::AnswerEnd { .. } => true,
+        Action::Persist { changes, .. } => changes.iter().any(|change| matches!(change, Change::Remove(_))),
+        Action::Call { .. }
+        | Action::Read { .. }
+        | Action::Cancel { .. }
+        | Action::AnswerHead { .. }
+        | Action::AnswerChunk { .. }
+        | Action::Abort { .. }
+        | Action::Reply { .. }
+        | Action::Observe(_) => false,
+    }
+}
+
 fn splice(tables: &mut Tables, call: CallId, exchange: ExchangeId, edits: &[HeaderEdit]) {
     let Some(Answer::Begun(response)) = tables.calls.remove(&call).map(|known| known.answer) else { return };
     let Some(ReplyTo::Head(reply)) = take_reply(tables, exchange) else { return };
@@ -91,11 +113,17 @@ fn splice(tables: &mut Tables, call: CallId, exchange: ExchangeId, edits: &[Head
 }
 
 fn answer(tables: &mut Tables, exchange: ExchangeId, head: &AnswerHead, body: Bytes) {
-    let mut response = head_of(tables, head).map(|()| AgentBody::whole(body));
-    response.headers_mut().remove(CONTENT_LENGTH);
+    let response = with_head(tables, head, body);
     if let Some(ReplyTo::Head(reply)) = take_reply(tables, exchange) {
         let _ = reply.send(response);
     }
+}
+
+/// A whole answer.
+pub(super) fn with_head(tables: &Tables, head: &AnswerHead, body: Bytes) -> Response<AgentBody> {
+    let mut response = head_of(tables, head).map(|()| AgentBody::whole(body));
+    response.headers_mut().remove(CONTENT_LENGTH);
+    response
 }
 
 fn take_reply(tables: &mut Tables, exchange: ExchangeId) -> Option<ReplyTo> {
@@ -106,7 +134,7 @@ fn take_reply(tables: &mut Tables, exchange: ExchangeId) -> Option<ReplyTo> {
 fn head_of(tables: &Tables, head: &AnswerHead) -> Response<()> {
     let (status, headers) = match head {
         AnswerHead::Own { status, headers } => {
-            let headers: HeaderMap = headers.iter().filter_map(headers::parsed).collect();
+            let headers: HeaderMap = headers.iter().filter_map(headers::of_machine).collect();
             (StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_GATEWAY), headers)
         }
         AnswerHead::OfCall { call, edits } => {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderMap, Response};
 use hyper::body::Incoming;
-use relay_mcp_core::{CallId, CommandId, ExchangeId, Reply};
+use relay_mcp_core::{CallId, Command, CommandId, ExchangeId, Method, Reply};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
@@ -18,12 +18,13 @@ use super::answer::{AgentBody, Pipe};
 pub(super) struct Tables {
     pub(super) exchanges: BTreeMap<ExchangeId, Exchange>,
     pub(super) calls: BTreeMap<CallId, Call>,
-    pub(super) questions: BTreeMap<CommandId, oneshot::Sender<Reply>>,
+    pub(super) questions: BTreeMap<CommandId, Asked>,
     last_id: u64,
 }
 
 /// A request of the agent, kept until its last action because calls may refer to it.
 pub(super) struct Exchange {
+    pub(super) method: Method,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     pub(super) reply: ReplyTo,
@@ -35,6 +36,14 @@ pub(super) enum ReplyTo {
     Head(oneshot::Sender<Response<AgentBody>>),
     /// It has begun.
     Body(Arc<Pipe>),
+}
+
+/// A question of the runner.
+pub(super) struct Asked {
+    pub(super) command: Command,
+    pub(super) reply: oneshot::Sender<Reply>,
+    /// The machine failed over it once.
+    pub(super) was_repeated: bool,
 }
 
 /// A request to the relay.
@@ -54,7 +63,7 @@ pub(super) enum Answer {
 }
 
 impl Tables {
-    /// A new id, for an exchange or a command.
+    /// A new id, for an exchange or a command: later than all others, whatever becomes of the machine.
     pub(super) fn next_id(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id

@@ -3,23 +3,19 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::body::Budget;
+use super::{Server, body};
+use crate::driver::{Admitted, AgentBody, Room};
+use crate::headers;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, HOST, HeaderName, ORIGIN};
 use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use relay_mcp_core::door::{Knock, Refusal};
 use relay_mcp_core::{Machine, Method};
-use tokio::sync::OwnedSemaphorePermit;
-
-use super::{Server, body};
-use crate::driver::{Admitted, AgentBody};
-use crate::headers;
 
 impl<M: Machine + Send + 'static> Server<M> {
     /// Lets a request in, body and all, or says why not.
-    pub(super) async fn admit(
-        &self,
-        request: Request<Incoming>,
-    ) -> Result<(Admitted, Option<OwnedSemaphorePermit>), Refusal> {
+    pub(super) async fn admit(&self, request: Request<Incoming>) -> Result<(Admitted, Room), Refusal> {
         let (head, incoming) = request.into_parts();
         let method = match self.knock(&head) {
             Ok(method) => method,
@@ -28,27 +24,28 @@ impl<M: Machine + Send + 'static> Server<M> {
                 return Err(refusal);
             }
         };
-        let permit = match method {
+        let place = match method {
             Method::Get => None,
-            Method::Post | Method::Delete => match Arc::clone(&self.room).try_acquire_owned() {
-                Ok(permit) => Some(permit),
+            Method::Post | Method::Delete => match Arc::clone(&self.places).try_acquire_owned() {
+                Ok(place) => Some(place),
                 Err(_) => {
                     body::discard(incoming);
                     return Err(Refusal::TooManyRequests);
                 }
             },
         };
-        let body = match method {
+        let (body, bytes) = match method {
             Method::Get | Method::Delete => {
                 body::discard(incoming);
-                bytes::Bytes::new()
+                (bytes::Bytes::new(), None)
             }
             Method::Post => {
-                body::read(incoming, self.limits.max_body_bytes, self.limits.body_timeout).await?
+                let budget = Budget::new(&self.bytes, self.limits.max_body_bytes);
+                body::read(incoming, budget, self.limits.body_timeout).await?
             }
         };
         let query = head.uri.query().map(String::from);
-        Ok((Admitted { method, query, headers: head.headers, body }, permit))
+        Ok((Admitted { method, query, headers: head.headers, body }, Room { request: place, bytes }))
     }
 
     fn knock(&self, head: &http::request::Parts) -> Result<Method, Refusal> {

@@ -1,11 +1,13 @@
 //! Request bodies: read whole, within a size and a time (B-1.5, B-1.7).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use relay_mcp_core::door::Refusal;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 /// How much of a refused body is read and thrown away, so that the client gets to read the refusal instead
@@ -14,38 +16,94 @@ const MOST_DISCARDED: usize = 8 << 20;
 /// And for how long.
 const DISCARD_WITHIN: Duration = Duration::from_secs(5);
 
-/// Reads a body of at most `limit` bytes.
-pub(super) async fn read(body: Incoming, limit: usize, within: Duration) -> Result<Bytes, Refusal> {
-    let Ok(read) = timeout(within, collect(body, limit)).await else { return Err(Refusal::BodyTooSlow) };
+/// Bytes are counted by this many, so that a body of a few costs no more than its turn.
+pub(super) const UNIT: usize = 1 << 10;
+
+/// How large a body may be: by itself, and beside all others.
+pub(super) struct Budget {
+    all: Arc<Semaphore>,
+    taken: Option<OwnedSemaphorePermit>,
+    limit: usize,
+}
+
+impl Budget {
+    /// At most `limit` bytes, of what is left of all.
+    pub(super) fn new(all: &Arc<Semaphore>, limit: usize) -> Self {
+        Self { all: Arc::clone(all), taken: None, limit }
+    }
+
+    /// Takes as much as a body of this length needs. It is taken as it comes, so that who announces much and sends
+    /// nothing keeps nobody out.
+    fn take(&mut self, length: usize) -> Result<(), Refusal> {
+        if length > self.limit {
+            return Err(Refusal::BodyTooLarge { limit: self.limit });
+        }
+        let taken = self.taken.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let wanted = length.div_ceil(UNIT).saturating_sub(taken);
+        let wanted = u32::try_from(wanted).map_err(|_| Refusal::TooManyBytes)?;
+        let more = Arc::clone(&self.all).try_acquire_many_owned(wanted);
+        let more = more.map_err(|_| Refusal::TooManyBytes)?;
+        match &mut self.taken {
+            Some(taken) => taken.merge(more),
+            nothing => *nothing = Some(more),
+        }
+        Ok(())
+    }
+}
+
+/// Reads a body, as far as the budget goes; and what it has taken of that.
+pub(super) async fn read(
+    body: Incoming,
+    budget: Budget,
+    within: Duration,
+) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Refusal> {
+    let Ok(read) = timeout(within, collect(body, budget)).await else { return Err(Refusal::BodyTooSlow) };
     read
 }
 
-async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
-    let mut pieces: Vec<Bytes> = Vec::new();
-    let mut length = 0;
+async fn collect(
+    mut body: Incoming,
+    mut budget: Budget,
+) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Refusal> {
+    let mut pieces = Pieces::default();
     while let Some(frame) = body.frame().await {
         // A body that breaks off is the agent going away: nobody reads the refusal.
         let Ok(data) = frame.map_err(|_| Refusal::BodyTooSlow)?.into_data() else { continue };
-        length += data.len();
-        if length > limit {
+        if let Err(refusal) = budget.take(pieces.length() + data.len()) {
             discard(body);
-            return Err(Refusal::BodyTooLarge { limit });
+            return Err(refusal);
         }
-        pieces.push(data);
+        pieces.add(data);
     }
-    Ok(joined(pieces, length))
+    Ok((pieces.whole(), budget.taken))
 }
 
-/// One piece is passed on as it is, so that small bodies are never copied.
-fn joined(mut pieces: Vec<Bytes>, length: usize) -> Bytes {
-    if pieces.len() <= 1 {
-        return pieces.pop().unwrap_or_default();
+/// What has come of a body. One piece is passed on as it is, so that small bodies are never copied; more are put
+/// together as they come, since a piece of one byte takes a hundred times its room.
+#[derive(Default)]
+struct Pieces {
+    first: Bytes,
+    joined: BytesMut,
+}
+
+impl Pieces {
+    fn length(&self) -> usize {
+        self.first.len().max(self.joined.len())
     }
-    let mut whole = BytesMut::with_capacity(length);
-    for piece in pieces {
-        whole.extend_from_slice(&piece);
+
+    fn add(&mut self, piece: Bytes) {
+        if self.length() == 0 {
+            self.first = piece;
+            return;
+        }
+        let first = std::mem::take(&mut self.first);
+        self.joined.extend_from_slice(&first);
+        self.joined.extend_from_slice(&piece);
     }
-    whole.freeze()
+
+    fn whole(self) -> Bytes {
+        if self.joined.is_empty() { self.first } else { self.joined.freeze() }
+    }
 }
 
 /// Reads what is left of a body that nobody wants, up to a bound.

@@ -2,6 +2,7 @@
 
 mod admit;
 mod body;
+mod crowd;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,13 +15,15 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use relay_mcp_core::Machine;
-use relay_mcp_core::door::{Door, Secret};
+use relay_mcp_core::door::{Door, Refusal, Secret};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::driver::{AgentBody, Driver};
+use crate::open_files;
 use crate::settings::HttpLimits;
 use crate::telemetry::Metrics;
+use crowd::Crowd;
 
 /// The wait after a failed accept, such as too many open files.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
@@ -50,7 +53,11 @@ pub struct Server<M> {
     secret: Secret,
     limits: HttpLimits,
     /// Requests that may be under way at once.
-    room: Arc<Semaphore>,
+    places: Arc<Semaphore>,
+    /// Bytes of their bodies, by [`body::UNIT`].
+    bytes: Arc<Semaphore>,
+    /// Connections that may be open at once.
+    connections: Arc<Semaphore>,
     metrics: Metrics,
     stop: watch::Receiver<bool>,
 }
@@ -66,8 +73,10 @@ impl<M: Machine + Send + 'static> Server<M> {
         metrics: Metrics,
         stop: watch::Receiver<bool>,
     ) -> Self {
-        let room = Arc::new(Semaphore::new(limits.max_requests));
-        Self { driver, door, secret, limits, room, metrics, stop }
+        let places = Arc::new(Semaphore::new(limits.max_requests));
+        let bytes = Arc::new(Semaphore::new(limits.max_inflight_bytes.div_ceil(body::UNIT)));
+        let connections = Arc::new(Semaphore::new(limits.max_connections.min(open_files::connections())));
+        Self { driver, door, secret, limits, places, bytes, connections, metrics, stop }
     }
 
     /// Serves until it is told to stop, then stops accepting, and gives back what is still under way: its
@@ -76,13 +85,20 @@ impl<M: Machine + Send + 'static> Server<M> {
         let open = GracefulShutdown::new();
         let mut stop = self.stop.clone();
         let server = Arc::new(self);
+        let crowd = Crowd::default();
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
                 _ = stop.wait_for(|stop| *stop) => return open,
             };
             match accepted {
-                Ok((connection, _)) => Arc::clone(&server).converse(connection, &open),
+                Ok((connection, _)) => match Arc::clone(&server.connections).try_acquire_owned() {
+                    Ok(room) => Arc::clone(&server).converse(connection, room, &open),
+                    Err(_) => {
+                        server.metrics.refused(Refusal::TooManyConnections.status());
+                        crowd.turn_away(connection);
+                    }
+                },
                 Err(error) => {
                     tracing::warn!(error = error.to_string(), "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_BACKOFF).await;
@@ -91,7 +107,7 @@ impl<M: Machine + Send + 'static> Server<M> {
         }
     }
 
-    fn converse(self: Arc<Self>, connection: TcpStream, open: &GracefulShutdown) {
+    fn converse(self: Arc<Self>, connection: TcpStream, room: OwnedSemaphorePermit, open: &GracefulShutdown) {
         // It only matters for speed, so a socket that does not take it is served all the same.
         let _ = connection.set_nodelay(true);
         let mut http = http1::Builder::new();
@@ -113,6 +129,7 @@ impl<M: Machine + Send + 'static> Server<M> {
                 },
                 () = is_cut.notified() => tracing::debug!("a connection of the agent was cut off"),
             }
+            drop(room);
         });
     }
 
@@ -122,9 +139,9 @@ impl<M: Machine + Send + 'static> Server<M> {
         connection: &Arc<Notify>,
     ) -> Result<Response<AgentBody>, Gone> {
         match self.admit(request).await {
-            Ok((admitted, permit)) => {
+            Ok((admitted, room)) => {
                 let mut response = self.driver.exchange(admitted).await.ok_or(Gone)?;
-                response.body_mut().hold(permit);
+                response.body_mut().hold(room);
                 response.body().cut_with(connection);
                 Ok(response)
             }

@@ -21,7 +21,7 @@ pub use header::inspect;
 pub use sqlite::Sqlite;
 pub use thread::{Store, StoreEvent};
 
-use relay_mcp_core::Change;
+use relay_mcp_core::{Change, Record};
 
 /// Where changes become durable. The store's thread owns one; tests put in one whose syncs fail.
 pub trait Storage: Send + 'static {
@@ -30,6 +30,12 @@ pub trait Storage: Send + 'static {
     /// # Errors
     /// None of the changes was made. The storage may be used again; it checks itself first (OUTBOX G12).
     fn apply(&mut self, changes: &[Change]) -> Result<(), StoreError>;
+
+    /// What it holds, ordered by kind and id: all that is durable, and nothing else.
+    ///
+    /// # Errors
+    /// It cannot be read, or is damaged.
+    fn records(&mut self) -> Result<Vec<Record>, StoreError>;
 
     /// Nothing was written for a second: a good moment for housekeeping. Must not lose anything.
     fn rest(&mut self) {}

@@ -1,6 +1,6 @@
 //! The SQLite file: opened with care, written in transactions that are synced.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use relay_mcp_core::{Change, Record};
 use rusqlite::config::DbConfig;
@@ -34,7 +34,7 @@ impl Sqlite {
         let path = path.into();
         let records = match look(&path)? {
             Found::Nothing => create(&path).map(|()| Vec::new())?,
-            Found::Store => check(&path, agent)?,
+            Found::Store => check(&path, agent).or_else(|error| check_with_room(&path, agent, error))?,
         };
         let connection = connect(&path)?;
         let agent = agent.to_owned();
@@ -56,12 +56,15 @@ impl Sqlite {
         }
     }
 
-    /// Commits; after a failure that says something about the disk or the file, closes the connection, so that
-    /// the next use opens and checks the store (OUTBOX G12).
-    fn attempt(&mut self, changes: &[Change]) -> Result<(), StoreError> {
-        let done = self.commit(changes);
+    /// Uses the store; after a failure that says something about the disk or the file, closes the connection, so
+    /// that the next use opens and checks it (OUTBOX G12).
+    fn attempt<T>(
+        &mut self,
+        use_it: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let done = use_it(self);
         match &done {
-            Ok(()) | Err(StoreError::NotText { .. }) => {}
+            Ok(_) | Err(StoreError::NotText { .. }) => {}
             Err(StoreError::Damaged { .. }) => self.abandon(),
             Err(StoreError::Newer { .. } | StoreError::Full { .. } | StoreError::Unusable { .. }) => {
                 self.connection = None;
@@ -124,20 +127,36 @@ impl Sqlite {
     }
 }
 
+/// SQLite makes an index of its log before it reads a store, which a full disk has no room for: the reserve has.
+fn check_with_room(path: &Path, agent: &str, error: StoreError) -> Result<Vec<Record>, StoreError> {
+    if !matches!(error, StoreError::Full { .. }) || !reserve::path(path).exists() {
+        return Err(error);
+    }
+    reserve::lend(path);
+    check(path, agent)
+}
+
 impl Storage for Sqlite {
     fn apply(&mut self, changes: &[Change]) -> Result<(), StoreError> {
         let forgets = changes.iter().all(|change| matches!(change, Change::Remove(_)));
         if !forgets && !self.reserved && !self.take_room_back() {
             return Err(StoreError::Full { path: self.path.clone() });
         }
-        match self.attempt(changes) {
+        match self.attempt(|store| store.commit(changes)) {
             Err(StoreError::Full { .. }) if forgets && self.reserved => {
                 reserve::lend(&self.path);
                 self.reserved = false;
-                self.attempt(changes)
+                self.attempt(|store| store.commit(changes))
             }
             done => done,
         }
+    }
+
+    fn records(&mut self) -> Result<Vec<Record>, StoreError> {
+        self.attempt(|store| {
+            let (path, agent) = (store.path.clone(), store.agent.clone());
+            rows::load(store.connection()?, &path, &agent)
+        })
     }
 
     fn rest(&mut self) {

@@ -4,21 +4,21 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use relay_mcp_core::{Change, Ticket};
+use relay_mcp_core::{Change, Record, Ticket};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::Storage;
+use super::{Storage, StoreError};
 
 /// The store's thread, as its user holds it. Dropped, the thread still writes what it was given;
 /// [`close`](Self::close) waits for that.
 pub struct Store {
-    batches: Sender<Batch>,
+    orders: Sender<Order>,
     thread: JoinHandle<()>,
 }
 
 /// What became of tickets. Cumulative: it tells of all tickets up to `through` that no event told of before.
 /// Tickets come in the order in which they were persisted. No more events: the store is closed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum StoreEvent {
     /// They are durable (OUTBOX G1).
     Durable {
@@ -36,6 +36,15 @@ pub enum StoreEvent {
         /// A sentence for people.
         reason: String,
     },
+    /// What the store holds, as it was [asked](Store::reload) for. Whatever was persisted before has been told
+    /// of, and is in it or failed; the tickets that come now may be those of another machine.
+    Reloaded(Result<Vec<Record>, StoreError>),
+}
+
+/// What the thread is told to do.
+enum Order {
+    Write(Batch),
+    Reload,
 }
 
 struct Batch {
@@ -52,22 +61,27 @@ impl Store {
     /// # Errors
     /// The operating system has no thread to give.
     pub fn spawn(storage: impl Storage) -> std::io::Result<(Self, UnboundedReceiver<StoreEvent>)> {
-        let (batches, given) = channel();
+        let (orders, given) = channel();
         let (events, told) = unbounded_channel();
         let writer = Writer { storage, events };
         let thread = std::thread::Builder::new().name("store".into()).spawn(move || writer.run(&given))?;
-        Ok((Self { batches, thread }, told))
+        Ok((Self { orders, thread }, told))
     }
 
     /// Has a batch written: all of it or nothing. Returns at once.
     pub fn persist(&self, ticket: Ticket, changes: Vec<Change>) {
         // A thread that has ended has closed the events, which is where its end is told.
-        let _ = self.batches.send(Batch { ticket, changes });
+        let _ = self.orders.send(Order::Write(Batch { ticket, changes }));
+    }
+
+    /// Has everything read that the store holds, once what was given before is written. Returns at once.
+    pub fn reload(&self) {
+        let _ = self.orders.send(Order::Reload);
     }
 
     /// Writes what was given, closes the storage, and waits for it. Blocks for as long as a commit takes.
     pub fn close(self) {
-        drop(self.batches);
+        drop(self.orders);
         if self.thread.join().is_err() {
             tracing::error!("the store's thread ended in a panic");
         }
@@ -80,23 +94,41 @@ struct Writer<S> {
 }
 
 impl<S: Storage> Writer<S> {
-    fn run(mut self, given: &Receiver<Batch>) {
+    fn run(mut self, given: &Receiver<Order>) {
         while let Ok(first) = given.recv() {
-            self.write(Group::gather(first, given));
-            if !self.write_until_quiet(given) {
+            self.obey(first, given);
+            if !self.obey_until_quiet(given) {
                 return;
             }
             self.storage.rest();
         }
     }
 
-    /// Whether there may be more to write later.
-    fn write_until_quiet(&mut self, given: &Receiver<Batch>) -> bool {
+    /// Whether there may be more to do later.
+    fn obey_until_quiet(&mut self, given: &Receiver<Order>) -> bool {
         loop {
             match given.recv_timeout(QUIET) {
-                Ok(first) => self.write(Group::gather(first, given)),
+                Ok(first) => self.obey(first, given),
                 Err(RecvTimeoutError::Timeout) => return true,
                 Err(RecvTimeoutError::Disconnected) => return false,
+            }
+        }
+    }
+
+    /// Does what it is told, and what else waits, in the order in which it was told.
+    fn obey(&mut self, first: Order, given: &Receiver<Order>) {
+        let mut next = Some(first);
+        while let Some(order) = next.take() {
+            match order {
+                Order::Write(first) => {
+                    let (group, behind) = Group::gather(first, given);
+                    self.write(group);
+                    next = behind;
+                }
+                Order::Reload => {
+                    let records = self.storage.records();
+                    self.tell(StoreEvent::Reloaded(records));
+                }
             }
         }
     }
@@ -138,14 +170,20 @@ struct Group {
 }
 
 impl Group {
-    fn gather(first: Batch, given: &Receiver<Batch>) -> Self {
+    /// What waits to be written, and the order behind it that is none to write.
+    fn gather(first: Batch, given: &Receiver<Order>) -> (Self, Option<Order>) {
         let tickets = vec![(first.ticket, first.changes.len())];
         let mut group = Self { changes: first.changes, tickets };
-        for batch in given.try_iter() {
-            group.changes.extend(batch.changes);
-            group.tickets.push((batch.ticket, group.changes.len()));
+        for order in given.try_iter() {
+            match order {
+                Order::Write(batch) => {
+                    group.changes.extend(batch.changes);
+                    group.tickets.push((batch.ticket, group.changes.len()));
+                }
+                Order::Reload => return (group, Some(Order::Reload)),
+            }
         }
-        group
+        (group, None)
     }
 
     fn last(&self) -> Ticket {

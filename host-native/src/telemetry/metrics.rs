@@ -30,6 +30,7 @@ struct Inner {
     refusals: Refusals,
     calls: Calls,
     store_sync: Histogram,
+    machine: Machine,
     gauges: Gauges,
 }
 
@@ -50,6 +51,7 @@ impl Metrics {
             requests: Requests::register(&mut registry),
             refusals: Refusals::register(&mut registry),
             calls: Calls::register(&mut registry),
+            machine: Machine::register(&mut registry),
             gauges: Gauges::register(&mut registry),
             store_sync,
             registry,
@@ -76,10 +78,28 @@ impl Metrics {
         self.0.store_sync.observe(took.as_secs_f64());
     }
 
+    /// The machine failed, in a step or as it was to be opened again.
+    pub fn machine_failed(&self) {
+        self.0.machine.failures.inc();
+        self.0.machine.up.set(0);
+    }
+
+    /// The machine is open again, this long after it failed.
+    pub fn machine_opened(&self, took: Duration) {
+        self.0.machine.reopening.observe(took.as_secs_f64());
+        self.0.machine.up.set(1);
+    }
+
     /// All metrics in the OpenMetrics text format, with the gauges as the status has them.
     #[must_use]
     pub fn scrape(&self, status: &Status) -> String {
         self.0.gauges.set(status);
+        self.page()
+    }
+
+    /// The same while there is no status to be had: what it would say stands as it was last.
+    #[must_use]
+    pub fn page(&self) -> String {
         // Whoever scrapes outside of an event loop has no tasks.
         self.0
             .gauges
@@ -149,6 +169,30 @@ impl Events {
             session_failed: counter("session_failures", "Sessions that could not be opened with the relay"),
             store_failed: counter("store_failures", "Batches of changes that the store refused"),
         }
+    }
+}
+
+/// What becomes of the machine itself.
+struct Machine {
+    failures: Counter,
+    reopening: Histogram,
+    up: Gauge,
+}
+
+impl Machine {
+    fn register(registry: &mut Registry) -> Self {
+        let new = Self {
+            failures: Counter::default(),
+            reopening: Histogram::new([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 10.0]),
+            up: Gauge::default(),
+        };
+        let help = "Times the machine failed, in a step or as it was to be opened again";
+        registry.register("machine_failures", help, new.failures.clone());
+        let help = "How long there was no machine after it failed";
+        registry.register_with_unit("machine_reopening", help, Unit::Seconds, new.reopening.clone());
+        registry.register("machine_up", "1 while there is a machine", new.up.clone());
+        new.up.set(1);
+        new
     }
 }
 

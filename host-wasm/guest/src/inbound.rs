@@ -20,7 +20,7 @@ pub(crate) fn config(config: wit::Config) -> Config {
     Config {
         rules: config.rules.into_iter().map(rule).collect(),
         context: flags(config.context).into_iter().collect(),
-        bufferable: config.bufferable.into_iter().collect(),
+        bufferable: config.bufferable,
         limits: Limits {
             answer_bytes: count(config.limits.answer_bytes),
             outbox_entries: count(config.limits.outbox_entries),

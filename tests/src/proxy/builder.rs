@@ -25,6 +25,8 @@ pub struct ProxyBuilder {
     environment: Vec<(String, String)>,
     file_limit: Option<u32>,
     open_files: Option<u32>,
+    most_open_files: Option<u32>,
+    address_space: Option<u64>,
 }
 
 impl ProxyBuilder {
@@ -41,6 +43,8 @@ impl ProxyBuilder {
             environment: Vec::new(),
             file_limit: None,
             open_files: None,
+            most_open_files: None,
+            address_space: None,
         }
     }
 
@@ -126,6 +130,20 @@ impl ProxyBuilder {
         self
     }
 
+    /// So many files may be open, and it cannot ask for more.
+    #[must_use]
+    pub fn most_open_files(mut self, count: Option<u32>) -> Self {
+        self.most_open_files = count;
+        self
+    }
+
+    /// So much address space may be taken, in KiB: a machine without memory.
+    #[must_use]
+    pub fn address_space(mut self, kib: Option<u64>) -> Self {
+        self.address_space = kib;
+        self
+    }
+
     /// `--relay-timeout`
     #[must_use]
     pub fn relay_timeout(self, time: &str) -> Self {
@@ -138,6 +156,14 @@ impl ProxyBuilder {
     /// When it does not become ready.
     pub async fn start(self) -> Proxy {
         launch::start(self).await
+    }
+
+    /// Starts it, and waits until it is ready, or has ended; what it said then is in the log of its home.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub async fn try_start(self) -> Result<Proxy, Ended> {
+        launch::try_start(self).await
     }
 
     /// Starts it, and waits until it ends by itself.
@@ -173,7 +199,9 @@ impl ProxyBuilder {
     fn limited_command(&self) -> Command {
         let size = self.file_limit.map(|blocks| format!("trap '' XFSZ; ulimit -f {blocks}; "));
         let open = self.open_files.map(|count| format!("ulimit -Sn {count}; "));
-        let limits: String = size.into_iter().chain(open).collect();
+        let most = self.most_open_files.map(|count| format!("ulimit -n {count}; "));
+        let memory = self.address_space.map(|kib| format!("ulimit -v {kib}; "));
+        let limits: String = [size, open, most, memory].into_iter().flatten().collect();
         if limits.is_empty() {
             return bare_command();
         }

@@ -20,7 +20,9 @@ pub struct Control {
 }
 
 impl Control {
-    pub(super) fn new(address: &str, data: PathBuf) -> Self {
+    /// The listener of the proxy with this data directory.
+    #[must_use]
+    pub fn new(address: &str, data: PathBuf) -> Self {
         Self { address: address.to_owned(), data }
     }
 

@@ -7,6 +7,7 @@ pub mod control;
 pub mod home;
 pub mod launch;
 pub mod usage;
+pub mod volume;
 
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex};
@@ -22,6 +23,7 @@ pub use self::control::Control;
 pub use self::home::Home;
 pub use self::launch::Ready;
 pub use self::usage::Usage;
+pub use self::volume::Volume;
 use crate::agent::Agent;
 use crate::relay::Relay;
 use crate::wait::{until_async, within};
@@ -114,6 +116,24 @@ impl Proxy {
     /// When it has ended already.
     pub async fn usage(&self) -> Usage {
         Usage::of(self.running.child.id().expect("the proxy runs"), &self.control().metrics().await)
+    }
+
+    /// The most memory that was resident so far, in bytes.
+    ///
+    /// # Panics
+    /// When it has ended already.
+    #[must_use]
+    pub fn peak(&self) -> usize {
+        usage::peak(self.running.child.id().expect("the proxy runs"))
+    }
+
+    /// How much address space the process has taken, in KiB.
+    ///
+    /// # Panics
+    /// When it has ended already.
+    #[must_use]
+    pub fn address_space(&self) -> u64 {
+        usage::address_space(self.running.child.id().expect("the proxy runs"))
     }
 
     /// How long the process, and that of the test, have waited for a processor that others had.
@@ -214,6 +234,20 @@ impl Proxy {
     pub async fn restart_here(&mut self) {
         let port = self.ready().port;
         self.restart_as(|builder| builder.port(port)).await;
+    }
+
+    /// Kills it, if it runs, and starts it again in the same home, with other wishes.
+    ///
+    /// # Errors
+    /// It does not get ready, and has ended.
+    pub async fn try_restart_as(
+        &mut self,
+        change: impl FnOnce(ProxyBuilder) -> ProxyBuilder,
+    ) -> Result<(), Ended> {
+        self.builder = change(self.builder.clone());
+        self.kill().await;
+        self.running = launch::try_launch(&self.builder).await?;
+        Ok(())
     }
 
     /// Kills it, if it runs, and starts it again in the same home, with other wishes.

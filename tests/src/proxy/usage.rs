@@ -31,8 +31,21 @@ impl Usage {
 /// When there is no such process.
 #[must_use]
 pub fn resident(pid: u32) -> usize {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a running process");
-    1024 * figure(&status, "VmRSS:").expect("its resident memory")
+    1024 * figure(&status(pid), "VmRSS:").expect("its resident memory")
+}
+
+/// The most memory of a process that was resident so far, in bytes.
+pub(super) fn peak(pid: u32) -> usize {
+    1024 * figure(&status(pid), "VmHWM:").expect("its most resident memory")
+}
+
+/// How much address space a process has taken at the most, in KiB.
+pub(super) fn address_space(pid: u32) -> u64 {
+    figure(&status(pid), "VmPeak:").expect("its address space") as u64
+}
+
+fn status(pid: u32) -> String {
+    fs::read_to_string(format!("/proc/{pid}/status")).expect("a running process")
 }
 
 /// How long a process has waited for a processor that others had, all its threads together. No time where the

@@ -8,15 +8,16 @@ use relay_mcp_core::{
 };
 
 use super::host::{Call, CallStage, Exchange, Host, SentRequest, Stage};
+use super::messages::SECRET;
 
 impl Host {
-    pub(super) fn check_input(&mut self, input: &Input) {
-        if let Input::RelayHead { call, head } = input
-            && let Some(known) = self.calls.get_mut(call)
-        {
-            known.stage = CallStage::Headed;
-            self.heads.insert(*call, head.clone());
-        }
+    /// Whether the input is the head of an answer, which wants a decision.
+    pub(super) fn check_input(&mut self, input: &Input) -> bool {
+        let Input::RelayHead { call, head } = input else { return false };
+        let Some(known) = self.calls.get_mut(call) else { return false };
+        known.stage = CallStage::Headed;
+        self.heads.entry(*call).or_insert_with(|| head.clone());
+        true
     }
 
     pub(super) fn perform(&mut self, action: &Action) {
@@ -61,9 +62,9 @@ impl Host {
     }
 
     /// What must hold when all actions of a step are done.
-    pub(super) fn check_step(&mut self, input: &Input, actions: &[Action]) {
+    pub(super) fn check_step(&mut self, input: &Input, actions: &[Action], is_head: bool) {
         if let Input::RelayHead { call, .. } = input
-            && self.heads.contains_key(call)
+            && is_head
         {
             let decides = |action: &&Action| matches!(action, Action::Splice { call: c, .. } | Action::Read { call: c } | Action::Cancel { call: c } if c == call);
             assert_eq!(actions.iter().filter(decides).count(), 1, "one decision for each head");
@@ -75,6 +76,7 @@ impl Host {
         self.heads.retain(|call, _| open.contains_key(call) || ended.contains(call));
         let wakeup = self.proxy.next_wakeup();
         assert!(wakeup.is_none_or(|wakeup| wakeup.at > Timestamp(self.now)), "no wakeup is overdue");
+        self.pace.look(self.now, input, actions);
     }
 
     fn send(&mut self, call: CallId, request: &RelayRequest) {
@@ -102,7 +104,26 @@ impl Host {
                 "two requests of the proxy's own are under way as {id}"
             );
         }
+        self.check_sent(&request);
         self.calls.insert(call, Call { request, stage: CallStage::Sent });
+    }
+
+    /// The token is the host's business and the secret the agent's, and writes go one by one.
+    fn check_sent(&self, request: &SentRequest) {
+        for name in ["authorization", "cookie", "host", "origin", "transfer-encoding"] {
+            assert_eq!(request.header(name), None, "B-2.1, B-9.6: it does not cross");
+        }
+        if !request.is_write() {
+            return;
+        }
+        let over = self.history.last().and_then(|step| match &step.input {
+            Input::RelayFailed { call, .. } => Some(*call),
+            _ => None,
+        });
+        let is_under_way = |(call, known): (&CallId, &Call)| {
+            known.stage == CallStage::Sent && known.request.is_write() && Some(*call) != over
+        };
+        assert!(!self.calls.iter().any(is_under_way), "B-5.5, B-5.8: one write at a time");
     }
 
     /// An exchange whose request the host still keeps: it had no last action yet.
@@ -187,5 +208,7 @@ fn check_change(change: &Change) {
     if let Change::Put(record) = change {
         let value: Result<&serde_json::value::RawValue, _> = serde_json::from_slice(&record.value);
         assert!(value.is_ok(), "records are JSON: {record:?}");
+        let has = |word: &str| record.value.windows(word.len()).any(|bytes| bytes == word.as_bytes());
+        assert!(!has(SECRET), "G15: no secret in the store: {record:?}");
     }
 }

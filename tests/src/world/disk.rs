@@ -1,6 +1,6 @@
 //! A disk in memory: what is durable, and what was handed in and is not yet.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use relay_mcp_core::{Change, Record, RecordKey, RecordKind, Ticket};
@@ -9,6 +9,8 @@ use relay_mcp_core::{Change, Record, RecordKey, RecordKind, Ticket};
 pub struct Disk {
     durable: BTreeMap<RecordKey, Bytes>,
     pending: VecDeque<(Ticket, Vec<Change>)>,
+    /// The last batch of which it was told what became of it.
+    settled: Option<Ticket>,
 }
 
 impl Disk {
@@ -35,24 +37,43 @@ impl Disk {
             changes.into_iter().for_each(|change| self.apply(change));
             last = Some(ticket);
         }
+        self.settled = last.or(self.settled);
         last
     }
 
     /// Loses the oldest `count` batches; the last ticket of them is to be reported.
     pub fn lose(&mut self, count: usize) -> Option<Ticket> {
         let lost: Vec<_> = self.pending.drain(..count.min(self.pending.len())).collect();
-        lost.last().map(|(ticket, _)| *ticket)
+        let last = lost.last().map(|(ticket, _)| *ticket);
+        self.settled = last.or(self.settled);
+        last
     }
 
     /// Loses its power: the oldest `kept` batches had made it, the others are gone.
     pub fn crash(&mut self, kept: usize) {
         self.store(kept);
         self.pending.clear();
+        self.settled = None;
     }
 
     pub fn records(&self) -> Vec<Record> {
         let records = self.durable.iter();
         records.map(|(key, value)| Record { key: key.clone(), value: value.clone() }).collect()
+    }
+
+    /// Whether this batch is on disk, or lost, and was told to be.
+    pub fn is_settled(&self, ticket: Ticket) -> bool {
+        self.settled.is_some_and(|settled| ticket <= settled)
+    }
+
+    /// The keys of all writes on disk.
+    pub fn keys_of_writes(&self) -> BTreeSet<String> {
+        let writes = self.durable.iter().filter(|(name, _)| name.kind == RecordKind::Write);
+        let key = |value: &Bytes| {
+            let value: serde_json::Value = serde_json::from_slice(value).unwrap();
+            value["key"].as_str().unwrap().to_owned()
+        };
+        writes.map(|(_, value)| key(value)).collect()
     }
 
     pub fn count(&self, kind: RecordKind) -> usize {

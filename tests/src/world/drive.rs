@@ -233,6 +233,17 @@ impl Exchange {
         String::from_utf8(self.body.clone()).unwrap()
     }
 
+    /// How many JSON-RPC responses the body holds.
+    pub fn responses(&self) -> usize {
+        if !self.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream")) {
+            return 1;
+        }
+        let text = self.text();
+        let events = text.lines().filter_map(|line| line.strip_prefix("data: "));
+        let values = events.filter_map(|data| serde_json::from_str::<Value>(data).ok());
+        values.filter(|value| value.get("result").is_some() || value.get("error").is_some()).count()
+    }
+
     /// The JSON of the body, or of its last event where it is a stream.
     pub fn json(&self) -> Value {
         let text = self.text();

@@ -1,15 +1,18 @@
 //! A host in memory: does what the machine says, in order, and decides nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use bytes::Bytes;
-use relay_mcp_core::headers::{self, Header};
+use relay_mcp_core::headers::{self, Header, concerns_machine};
 use relay_mcp_core::{
     Action, AgentRequest, CallId, Command, CommandId, Config, ExchangeId, Input, Machine, Method,
     Observation, Proxy, Record, RelayHead, Reply, Timestamp,
 };
 
 use super::Disk;
+use super::pace::Pace;
+use crate::trace;
 
 /// When every world begins.
 const BEGIN: u64 = 1_000_000;
@@ -33,6 +36,15 @@ pub struct Host {
     pub replies: BTreeMap<CommandId, Option<Reply>>,
     pub observed: Vec<Observation>,
     pub history: Vec<Step>,
+    /// The lives before this one.
+    past: Vec<(Opened, Vec<Step>)>,
+    /// Gets every event in a line.
+    pub teller: Option<fn(&str)>,
+    /// After how many steps the machine dies, and how many actions of the step after those are done.
+    pub(super) fuse: Option<(u8, u8)>,
+    /// The machine has died: nothing that happens reaches it, and it does nothing.
+    pub(super) is_dead: bool,
+    pub(super) pace: Pace,
     pub(super) last_call: CallId,
     pub(super) last_ticket: Option<relay_mcp_core::Ticket>,
     last_exchange: u64,
@@ -118,6 +130,11 @@ impl SentRequest {
         self.json()["method"].as_str().unwrap_or_default().into()
     }
 
+    /// Whether it calls the tool that writes.
+    pub fn is_write(&self) -> bool {
+        std::str::from_utf8(&self.body).is_ok_and(|text| text.contains("relay_send_message"))
+    }
+
     /// The id of a request of the proxy's own.
     pub fn own_id(&self) -> Option<String> {
         let id = self.json()["id"].as_str()?.to_owned();
@@ -152,6 +169,11 @@ impl Host {
             replies: BTreeMap::new(),
             observed: Vec::new(),
             history: Vec::new(),
+            past: Vec::new(),
+            teller: None,
+            fuse: None,
+            is_dead: false,
+            pace: Pace::default(),
             last_call: CallId(0),
             last_ticket: None,
             last_exchange: 0,
@@ -168,6 +190,10 @@ impl Host {
         seed[0] = seed[0].wrapping_add(1);
         let mut next = Self::open(self.opened.config.clone(), seed, self.now, self.disk.clone());
         next.token = self.token;
+        next.teller = self.teller;
+        next.past = std::mem::take(&mut self.past);
+        next.past.push((self.opened.clone(), std::mem::take(&mut self.history)));
+        next.tell("the proxy is started again");
         next.last_exchange = self.last_exchange;
         next.last_command = self.last_command;
         next.exchanges = std::mem::take(&mut self.exchanges);
@@ -180,33 +206,76 @@ impl Host {
 
     /// Steps the machine, does what it says, and checks the contract.
     pub fn step(&mut self, input: Input) -> Vec<Action> {
-        self.check_input(&input);
+        if self.is_dead {
+            return Vec::new();
+        }
+        let is_head = self.check_input(&input);
         let now = Timestamp(self.now);
         let actions = self.proxy.step(now, input.clone());
         self.history.push(Step { now, input: input.clone(), actions: actions.clone() });
-        for action in &actions {
+        let lives_for = self.burn();
+        self.tell_step();
+        for action in actions.iter().take(lives_for.unwrap_or(usize::MAX)) {
             self.perform(action);
         }
-        self.check_step(&input, &actions);
+        if lives_for.is_some() {
+            self.is_dead = true;
+            return Vec::new();
+        }
+        self.check_step(&input, &actions, is_head);
         actions
+    }
+
+    /// One step less to live. How many actions of this one are done, if it is the last.
+    fn burn(&mut self) -> Option<usize> {
+        let (steps, actions) = self.fuse?;
+        match steps.checked_sub(1) {
+            Some(left) => {
+                self.fuse = Some((left, actions));
+                None
+            }
+            None => {
+                self.tell(&format!("the proxy dies after {actions} of these actions"));
+                Some(usize::from(actions))
+            }
+        }
     }
 
     /// Runs all of this life's inputs through a second machine: the actions must be the same (B-9.7).
     pub fn check_determinism(&self) {
-        self.check_equality(|config, seed, now, records| Proxy::open(config, seed, now, records).unwrap());
+        let open = |config, seed, now, records| Proxy::open(config, seed, now, records).unwrap();
+        check_life(&self.opened, &self.history, open);
     }
 
-    /// The same with a machine of another engine, which must not be told from this one.
+    /// Runs the inputs of all lives through machines of another engine, which must not be told from these.
     pub fn check_equality<M: Machine>(&self, open: impl Fn(Config, [u8; 32], Timestamp, Vec<Record>) -> M) {
-        let Opened { config, seed, now, records } = &self.opened;
-        let mut again = open(config.clone(), *seed, *now, records.clone());
-        for step in &self.history {
-            let actions = match again.step(step.now, vec![step.input.clone()]) {
-                Ok(actions) => actions,
-                Err(fault) => panic!("B-9.7: {fault}, at {:?}", step.input),
-            };
-            assert!(actions == step.actions, "B-9.7: {:?}: {actions:?}, not {:?}", step.input, step.actions);
+        for (opened, history) in &self.past {
+            check_life(opened, history, &open);
         }
+        check_life(&self.opened, &self.history, &open);
+    }
+
+    /// How many lives there were, how many steps in them, and how many milliseconds they lasted.
+    pub fn amount(&self) -> (u64, u64, u64) {
+        let this = std::iter::once((&self.opened, &self.history));
+        let lives = self.past.iter().map(|(opened, history)| (opened, history)).chain(this);
+        lives.fold((0, 0, 0), |(lives, steps, millis), (opened, history)| {
+            let lasted = history.last().map_or(0, |step| step.now.0.saturating_sub(opened.now.0));
+            (lives + 1, steps + history.len() as u64, millis + lasted)
+        })
+    }
+
+    /// Tells something, if anybody listens.
+    pub(super) fn tell(&self, what: &str) {
+        if let Some(teller) = self.teller {
+            let at = Duration::from_millis(self.now.saturating_sub(self.opened.now.0));
+            teller(&format!("{at:>10?}  {what}"));
+        }
+    }
+
+    fn tell_step(&self) {
+        let Some(step) = self.history.last().filter(|_| self.teller.is_some()) else { return };
+        trace::lines(step).iter().for_each(|line| self.tell(line));
     }
 
     pub fn tick(&mut self) -> Vec<Action> {
@@ -229,6 +298,8 @@ impl Host {
             body: Vec::new(),
         };
         self.exchanges.insert(exchange, known);
+        let mut request = request;
+        request.headers.retain(|header| concerns_machine(&header.name));
         self.step(Input::Request { exchange, request });
         exchange
     }
@@ -254,15 +325,18 @@ impl Host {
     pub fn head(&mut self, call: CallId, status: u16, response_headers: &[(&str, &str)]) -> bool {
         let Some(known) = self.calls.get(&call) else { return false };
         let token_changed = matches!(status, 401 | 403) && known.request.token != self.token;
-        let headers = response_headers.iter().map(|(name, value)| Header::new(name, *value)).collect();
+        let headers: Vec<Header> =
+            response_headers.iter().map(|(name, value)| Header::new(name, *value)).collect();
+        let concerning = headers.iter().filter(|header| concerns_machine(&header.name)).cloned().collect();
         let head = RelayHead { status, headers, token_changed };
-        self.step(Input::RelayHead { call, head });
+        self.heads.insert(call, head.clone());
+        self.step(Input::RelayHead { call, head: RelayHead { headers: concerning, ..head } });
         self.calls.contains_key(&call)
     }
 
     /// A piece of the relay's answer, for whoever reads it.
     pub fn chunk(&mut self, call: CallId, bytes: &[u8]) {
-        match self.calls.get(&call).map(|call| call.stage) {
+        match self.calls.get(&call).map(|call| call.stage).filter(|_| !self.is_dead) {
             Some(CallStage::Reading) => {
                 self.step(Input::RelayChunk { call, bytes: Bytes::copy_from_slice(bytes) });
             }
@@ -276,14 +350,14 @@ impl Host {
 
     /// The relay's answer is complete.
     pub fn end(&mut self, call: CallId) {
-        if self.calls.contains_key(&call) {
+        if self.calls.contains_key(&call) && !self.is_dead {
             self.finish_splice(call, Stage::Over);
             self.step(Input::RelayEnd { call });
         }
     }
 
     pub fn fail(&mut self, call: CallId, sent: relay_mcp_core::Sent, reason: &str) {
-        if self.calls.contains_key(&call) {
+        if self.calls.contains_key(&call) && !self.is_dead {
             self.finish_splice(call, Stage::Broken);
             let failure = relay_mcp_core::RelayFailure { sent, reason: reason.into() };
             self.step(Input::RelayFailed { call, failure });
@@ -308,5 +382,21 @@ impl Host {
         if let Some(CallStage::Spliced(exchange)) = self.calls.get(&call).map(|call| call.stage) {
             self.exchanges.get_mut(&exchange).unwrap().stage = stage;
         }
+    }
+}
+
+fn check_life<M: Machine>(
+    opened: &Opened,
+    history: &[Step],
+    open: impl Fn(Config, [u8; 32], Timestamp, Vec<Record>) -> M,
+) {
+    let Opened { config, seed, now, records } = opened;
+    let mut again = open(config.clone(), *seed, *now, records.clone());
+    for step in history {
+        let actions = match again.step(step.now, vec![step.input.clone()]) {
+            Ok(actions) => actions,
+            Err(fault) => panic!("B-9.7: {fault}, at {:?}", step.input),
+        };
+        assert!(actions == step.actions, "B-9.7: {:?}: {actions:?}, not {:?}", step.input, step.actions);
     }
 }

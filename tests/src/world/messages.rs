@@ -21,6 +21,17 @@ pub fn delete(session: &str) -> AgentRequest {
     in_session(AgentRequest { method: Method::Delete, ..get(None) }, Some(session))
 }
 
+/// What an agent shows at the door.
+pub(super) const SECRET: &str = "secret-of-the-agent";
+
+/// With the headers that clients send and that are not the relay's business (B-2.1, B-2.2).
+pub(super) fn with_secret(mut request: AgentRequest) -> AgentRequest {
+    let bearer = format!("Bearer {SECRET}");
+    let headers = [("authorization", bearer.as_str()), ("cookie", SECRET), ("host", "127.0.0.1")];
+    request.headers.extend(headers.map(|(name, value)| Header::new(name, value)));
+    request
+}
+
 pub fn in_session(mut request: AgentRequest, session: Option<&str>) -> AgentRequest {
     request.headers.extend(session.map(|session| Header::new(SESSION_ID, session)));
     request

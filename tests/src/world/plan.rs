@@ -75,10 +75,38 @@ pub enum Act {
     Restart(u16),
     /// The relay has something to say on each of its streams.
     Notify,
-    /// The proxy dies; so many batches that were not acknowledged had made it to disk.
-    Crash(usize),
+    /// Nothing can be stored for so many milliseconds.
+    FullDisk(u16),
+    /// The proxy dies, as by `kill -9` or a trap of the machine, and is started again.
+    Crash(Crash),
+    /// The proxy is told to end, finishes what it can, and is started again with a clock that was set by so many
+    /// milliseconds.
+    Shutdown(i32),
+    /// The computer sleeps for so many milliseconds: all that was due meanwhile comes at once.
+    Sleep(u32),
+    /// Something comes once more, or too late, about a call, an exchange or a batch that is over.
+    Stale(u64),
     /// A dead letter is queued again by hand.
     Retry(usize),
+    /// A write is thrown away by hand.
+    Discard(usize),
+}
+
+/// How the proxy dies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Crash {
+    /// How many steps it still makes.
+    pub steps: u8,
+    /// How many actions of the step after those are done; nothing of it happens where there are none.
+    pub actions: u8,
+    /// How many of the batches that were not acknowledged had made it to disk. They become durable in their order,
+    /// each as a whole: that is what the store promises (`wit/README.md`; shown of SQLite by
+    /// `t_2_a_log_torn_anywhere_recovers_to_a_prefix`).
+    pub kept: usize,
+    /// What was on its way to the relay arrives all the same.
+    pub arrives: bool,
+    /// By how many milliseconds the wall clock was set before the proxy is started again.
+    pub clock: i32,
 }
 
 /// What the relay thinks of a write.
@@ -107,13 +135,33 @@ pub enum Outcome {
         is_done: bool,
         retry_after: Option<u8>,
     },
-    /// It does what was asked, and the answer is lost before its head or in its middle.
+    /// The connection breaks before what was asked is done or after it, and before the head of the answer or in the
+    /// middle of its body.
     Lost {
+        is_done: bool,
         has_head: bool,
     },
+    /// There is no answer, and the connection breaks after a minute.
     Hang {
         is_done: bool,
     },
+    /// The connection is gone and nobody says so, before the head of the answer or in the middle of its body.
+    HalfOpen {
+        is_done: bool,
+        has_head: bool,
+    },
+    /// The answer comes in so many pieces, with so many milliseconds between them.
+    Drips {
+        is_stream: bool,
+        pieces: u8,
+        every: u16,
+    },
+    /// The answer comes twice: as two events of a stream, or once more when all is over.
+    Twice {
+        is_stream: bool,
+    },
+    /// It does what was asked after so many milliseconds, whoever still waits for it.
+    Late(u16),
     Busy(u8),
     Broken,
     Forgets,
@@ -123,11 +171,7 @@ pub enum Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiskTurn {
     /// The oldest batch, or all that wait, in one go.
-    Stores {
-        after: u16,
-        all: bool,
-    },
-    Fails {
-        after: u16,
-    },
+    Stores { after: u16, all: bool },
+    /// The write or the sync of the oldest batch fails, or of all that wait; nothing of them is stored.
+    Fails { after: u16, all: bool },
 }

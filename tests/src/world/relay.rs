@@ -19,6 +19,10 @@ pub struct Relay {
     pub arrivals: Vec<(u64, String)>,
     /// The writes that it did, in order.
     pub applied: Vec<u64>,
+    /// Those among them that it did when nobody waited for them any more.
+    pub late: BTreeSet<u64>,
+    /// The arguments of each write, less its key.
+    pub arguments: BTreeMap<u64, Value>,
     done: BTreeMap<String, Value>,
     sessions: BTreeSet<String>,
     last_session: u32,
@@ -51,6 +55,8 @@ impl Relay {
             menu_version: 0,
             arrivals: Vec::new(),
             applied: Vec::new(),
+            late: BTreeSet::new(),
+            arguments: BTreeMap::new(),
             done: BTreeMap::new(),
             sessions: BTreeSet::new(),
             last_session: 0,
@@ -142,6 +148,10 @@ impl Relay {
         };
         let key = arguments["idempotencyKey"].as_str().expect("B-5.3: a key from the first byte on");
         self.arrivals.push((number, key.into()));
+        let mut plain = arguments.clone();
+        plain.as_object_mut().unwrap().remove("idempotencyKey");
+        let first = self.arguments.entry(number).or_insert_with(|| plain.clone());
+        assert_eq!(*first, plain, "B-5.8: the same arguments each time");
         match arguments["poison"].as_str().unwrap_or_default() {
             "Error" => return failure(200, message, -32602, "no such recipient"),
             "IsError" => {

@@ -107,7 +107,7 @@ fn mood(chance: &mut Seeded) -> Outcome {
         965..970 => Outcome::Slow(chance.below(12_000) as u16),
         970..976 => Outcome::Refused,
         976..982 => Outcome::Gateway { is_done: any.is_multiple_of(2), retry_after: None },
-        982..990 => Outcome::Lost { has_head: any.is_multiple_of(2) },
+        982..990 => Outcome::Lost { is_done: true, has_head: any.is_multiple_of(2) },
         990..994 => Outcome::Hang { is_done: any.is_multiple_of(2) },
         994..997 => Outcome::Busy((any % 3) as u8),
         997 => Outcome::Broken,
@@ -119,7 +119,7 @@ fn mood(chance: &mut Seeded) -> Outcome {
 fn disk(chance: &mut Seeded) -> DiskTurn {
     let after = if chance.below(50) == 0 { chance.below(3_000) } else { chance.below(5) } as u16;
     match chance.below(300) {
-        0 => DiskTurn::Fails { after },
+        0 => DiskTurn::Fails { after, all: false },
         any => DiskTurn::Stores { after, all: any.is_multiple_of(2) },
     }
 }

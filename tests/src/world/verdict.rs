@@ -10,10 +10,16 @@ impl World {
     pub fn check(&mut self) {
         assert_eq!(self.unanswered(), [], "B-9.1: every request is answered");
         assert!(self.host.ended.is_empty(), "B-9.8: no head of an answer is kept for ever");
+        assert_eq!(self.unanswered_commands(), 0, "B-8.1: every command is answered");
         self.judge.check_order(&self.relay);
         self.check_accepted();
+        self.judge.check_known(&self.relay);
         self.judge.check_told();
         self.check_rest();
+    }
+
+    fn unanswered_commands(&self) -> usize {
+        self.host.replies.values().filter(|reply| reply.is_none()).count()
     }
 
     /// Accepted is delivered or a dead letter, never neither (B-9.4).
@@ -23,7 +29,8 @@ impl World {
             let Some(key) = &write.accepted else { continue };
             let is_dead = left.iter().any(|(of, state)| of == key && *state == WriteState::Dead);
             let is_applied = self.relay.applied.contains(number);
-            assert!(is_applied || is_dead, "B-9.4: {number} was accepted and is lost");
+            let is_discarded = self.judge.discarded.contains(key);
+            assert!(is_applied || is_dead || is_discarded, "B-9.4: {number} was accepted and is lost");
             // A session that is lost again and again while its write is repeated counts as the relay's no.
             let had_session = write.had_session && !self.judge.has_crashed && self.relay.forgotten < 5;
             let was_deliverable =
@@ -50,5 +57,6 @@ impl World {
         self.host.store_all();
         let kept = self.host.disk.count(RecordKind::Write);
         assert_eq!(kept, outbox.dead_letters, "what is delivered is forgotten");
+        assert!(kept <= self.plan.room, "G9: no more than there is room for");
     }
 }

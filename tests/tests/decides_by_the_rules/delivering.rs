@@ -1,6 +1,6 @@
 //! B-5.8: what becomes of a queued write.
 
-use relay_mcp_core::{Config, WriteState};
+use relay_mcp_core::{Command, Config, WriteState};
 use relay_mcp_tests::world::Host;
 use relay_mcp_tests::world::messages::{in_session, keyed_write};
 use serde_json::json;
@@ -193,6 +193,18 @@ fn b_5_8_a_refused_token_pauses_the_queue_until_there_is_another() {
 }
 
 #[test]
+fn b_5_8_a_queue_whose_last_write_is_thrown_away_waits_for_no_token() {
+    let mut host = is_delivered();
+    host.relay_says(401, &json!({}));
+    for (key, is_paused) in [("k", true), ("l", false)] {
+        host.reply(Command::DiscardWrite(key.into()));
+        assert_eq!(host.outbox().paused, is_paused);
+    }
+    host.queued("next");
+    assert_eq!(host.sent().json()["params"]["arguments"]["idempotencyKey"], "next");
+}
+
+#[test]
 fn b_5_8_a_paused_queue_is_tried_slowly_all_the_same() {
     let mut host = is_delivered();
     host.relay_says(401, &json!({}));
@@ -210,7 +222,7 @@ fn b_5_8_a_token_that_was_changed_meanwhile_is_used_at_once() {
 
 #[test]
 fn b_5_8_a_dead_letter_can_be_retried_and_discarded_by_hand() {
-    use relay_mcp_core::{Command, Reply};
+    use relay_mcp_core::Reply;
     let mut host = Host::new(Config::default());
     host.queued("k");
     host.relay_says(400, &json!({}));

@@ -1,7 +1,7 @@
 //! B-3: the hello of both eras.
 
 use relay_mcp_core::mcp::{META_CLIENT_CAPABILITIES, META_VERSION, MODERN};
-use relay_mcp_core::{Command, Config};
+use relay_mcp_core::{Command, Config, Sent};
 use relay_mcp_tests::world::Host;
 use relay_mcp_tests::world::messages::{initialize, legacy, modern};
 use serde_json::{Value, json};
@@ -156,6 +156,19 @@ fn b_3_5_an_answer_that_is_too_long_is_no_modern_answer() {
     let exchange = discover(&mut host);
     host.relay_says(200, &json!({ "result": { "supportedVersions": [] } }));
     assert_not_modern(&host, exchange, "too long");
+}
+
+/// Its status is out by then, so that its id must say whose it is.
+#[test]
+fn b_9_1_an_answer_that_had_begun_and_broke_off_ends_with_an_answer_under_its_own_id() {
+    let mut host = Host::new(Config::default());
+    let exchange = discover(&mut host);
+    let call = host.call();
+    assert!(host.head(call, 200, &[("content-type", "text/event-stream")]));
+    host.chunk(call, b"data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\"}\n\n");
+    host.fail(call, Sent::Unknown, "connection reset");
+    let answer = host.json(exchange);
+    assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!(1), &json!(-32000)));
 }
 
 #[test]

@@ -250,6 +250,23 @@ fn b_7_3_an_agent_that_listened_before_it_looked_hears_of_changes_after_a_restar
     }
 }
 
+/// It left before a list reached it, and looked again: there is no doubt about what it saw, and stays none.
+#[test]
+fn b_7_3_an_agent_that_looked_again_is_told_nothing_after_a_restart() {
+    let mut host = Host::new(Config::default());
+    let left = list(&mut host, 1, None);
+    let call = host.call();
+    assert!(host.head(call, 200, &[("content-type", "application/json")]));
+    host.chunk(call, json!({ "id": 1, "result": { "tools": [tool("a")] } }).to_string().as_bytes());
+    host.end(call);
+    assert!(host.is_waiting(left), "durable first");
+    host.leave(left);
+    host.listed(None, &json!([tool("a")]));
+    host.crash(0);
+    let stream = host.request(get(None));
+    assert_eq!(told(&host, stream), 0);
+}
+
 #[test]
 fn b_4_6_news_comes_after_every_list_that_is_older() {
     let mut host = Host::new(Config::default());

@@ -1,7 +1,6 @@
 //! A control listener on real sockets, in front of a machine that is played; and a runner that writes HTTP
 //! by hand, so that it can also write it wrong.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -9,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use relay_mcp_core::door::Secret;
 use relay_mcp_core::mcp::Era;
 use relay_mcp_core::{
-    Command, OutboxStatus, RelayState, RelayStatus, Reply, Status, ToolsStatus, WriteDetail, WriteState,
-    WriteSummary,
+    Command, Context, OutboxStatus, RelayState, RelayStatus, Reply, Status, ToolsStatus, WriteDetail,
+    WriteState, WriteSummary,
 };
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -137,7 +136,7 @@ pub(crate) struct Machine(Arc<Mutex<Script>>);
 #[derive(Default)]
 struct Script {
     asked: Vec<Command>,
-    context: BTreeMap<String, bool>,
+    context: Context,
     refuses: Option<String>,
     is_gone: bool,
 }
@@ -196,7 +195,7 @@ impl Script {
     }
 
     fn status(&self) -> Status {
-        let mut context = BTreeMap::from([("isolatedWorktree".to_owned(), false)]);
+        let mut context = Context::from([("isolatedWorktree".to_owned(), false)]);
         context.extend(self.context.clone());
         Status {
             relay: RelayStatus { state: RelayState::Down, since_ms: 192_000, era: Some(Era::Modern) },

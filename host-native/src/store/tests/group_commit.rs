@@ -24,6 +24,15 @@ impl Storage for Disk {
         self.commits.lock().unwrap().push(changes.to_vec());
         Ok(())
     }
+
+    fn records(&mut self) -> Result<Vec<Record>, StoreError> {
+        let commits = self.commits.lock().unwrap();
+        let puts = commits.iter().flatten().filter_map(|change| match change {
+            Change::Put(record) => Some(record.clone()),
+            Change::Remove(_) => None,
+        });
+        Ok(puts.collect())
+    }
 }
 
 struct Fixture {
@@ -66,6 +75,10 @@ impl Fixture {
                 format!("durable {} ({batches})", through.0)
             }
             Some(StoreEvent::Failed { through, reason }) => format!("failed {}: {reason}", through.0),
+            Some(StoreEvent::Reloaded(records)) => {
+                let ids: Vec<_> = records.unwrap().into_iter().map(|record| record.key.id).collect();
+                format!("reloaded {}", ids.join(" "))
+            }
             None => "closed".into(),
         }
     }
@@ -108,6 +121,43 @@ fn a_batch_that_cannot_be_stored_fails_alone() {
     assert!(fixture.next().starts_with("failed 3"));
     assert_eq!(fixture.next(), "durable 4 (1)");
     assert_eq!(fixture.next(), "durable 5 (1)");
+}
+
+#[test]
+fn g_11_what_is_read_again_holds_what_was_given_before_and_nothing_that_came_later() {
+    let mut fixture = Fixture::new();
+    fixture.persist(1, &["first"]);
+    fixture.begun.recv().unwrap();
+    fixture.persist(2, &["a"]);
+    fixture.persist(3, &["bad"]);
+    fixture.store.reload();
+    fixture.persist(1, &["b"]);
+    drop(std::mem::replace(&mut fixture.gate, channel().0));
+    assert_eq!(fixture.next(), "durable 1 (1)");
+    assert_eq!(fixture.next(), "durable 2 (1)");
+    assert!(fixture.next().starts_with("failed 3"));
+    assert_eq!(fixture.next(), "reloaded first a");
+    assert_eq!(fixture.next(), "durable 1 (1)");
+    fixture.store.reload();
+    assert_eq!(fixture.next(), "reloaded first a b");
+}
+
+#[test]
+fn g_11_what_is_read_again_is_what_another_start_would_find() {
+    let place = Place::new();
+    let (store, mut events) = Store::spawn(place.open().0).unwrap();
+    for number in 0..20 {
+        store.persist(Ticket(number as u64), vec![write(number)]);
+    }
+    store.persist(Ticket(20), vec![Change::Remove(write(7).key().clone())]);
+    store.reload();
+    store.close();
+    let reloaded = std::iter::from_fn(|| events.try_recv().ok()).find_map(|event| match event {
+        StoreEvent::Reloaded(records) => Some(records.unwrap()),
+        StoreEvent::Durable { .. } | StoreEvent::Failed { .. } => None,
+    });
+    assert_eq!(reloaded.unwrap(), place.records());
+    assert_eq!(place.records().len(), 19);
 }
 
 #[test]

@@ -1,0 +1,55 @@
+//! No more memory.
+
+use std::collections::BTreeSet;
+
+use relay_mcp_tests::proxy::Proxy;
+use relay_mcp_tests::relay::Relay;
+use serde_json::json;
+
+use super::{all_is_well, write};
+
+/// How much more address space there is than an idle proxy takes, in KiB.
+const LEFT: u64 = 16 << 10;
+
+/// More writes of a megabyte at once than there is memory for. It dies of that, as the system's means has it; what was
+/// accepted before and meanwhile is there when it is started again.
+#[tokio::test]
+async fn without_memory_it_keeps_what_it_accepted() {
+    let relay = Relay::that().start_down().await;
+    let mut proxy = Proxy::to(&relay).start().await;
+    let takes = proxy.address_space();
+    proxy.restart_as(|builder| builder.address_space(Some(takes + LEFT))).await;
+    let agent = proxy.agent();
+    let before: Vec<String> = (0..5).map(|n| format!("before-{n}")).collect();
+    for text in &before {
+        write(&agent, text).await.unwrap();
+    }
+    let large: Vec<_> = (0..60).map(|n| format!("{n}-{}", "x".repeat(1 << 20))).collect();
+    let made = large.iter().map(|text| {
+        let write = agent.tool("relay_reply", &json!({ "text": text }).to_string());
+        tokio::spawn(write.try_send())
+    });
+    let mut accepted: BTreeSet<String> = before.iter().cloned().collect();
+    for (answer, text) in made.collect::<Vec<_>>().into_iter().zip(&large) {
+        let answer = answer.await.unwrap();
+        if answer.is_ok_and(|answer| answer.status == 200 && answer.rpc().get("result").is_some()) {
+            accepted.insert(text.clone());
+        }
+    }
+    assert!(accepted.len() < 5 + large.len(), "there was no memory for all of them");
+    proxy.ended().await;
+    assert!(proxy.logs().contains("memory allocation of"), "it says what it died of");
+
+    proxy.restart_as(|builder| builder.address_space(None)).await;
+    relay.start_again().await;
+    proxy.depth_is(0).await;
+    let applied = relay.applied_texts();
+    assert_eq!(applied[..5], before);
+    assert_eq!(applied.iter().collect::<BTreeSet<_>>().len(), applied.len(), "each once");
+    assert!(
+        applied.iter().collect::<BTreeSet<_>>().is_superset(&accepted.iter().collect()),
+        "and all of them"
+    );
+    relay.stop().await;
+    all_is_well(&relay, &proxy, &applied).await;
+}
