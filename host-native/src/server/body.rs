@@ -79,7 +79,7 @@ async fn collect(
 }
 
 /// What has come of a body. One piece is passed on as it is, so that small bodies are never copied; more are put
-/// together as they come, since a piece of one byte takes a hundred times its room.
+/// together as they come, since a piece of one byte kept by itself takes some forty times its room.
 #[derive(Default)]
 struct Pieces {
     first: Bytes,

@@ -27,6 +27,11 @@ pub(crate) async fn of_unfinished_heads(proxy: &Proxy, count: usize, bytes: usiz
 
 /// A request whose body comes in pieces of a few bytes, each of which costs more than it holds.
 pub(crate) async fn in_pieces(proxy: &Proxy, body: &str) -> Raw {
+    in_pieces_of(64, proxy, body).await
+}
+
+/// The same in pieces of so many bytes.
+pub(crate) async fn in_pieces_of(bytes: usize, proxy: &Proxy, body: &str) -> Raw {
     let agent = proxy.agent();
     let mut connection = Raw::connect(agent.address()).await;
     let head = format!(
@@ -37,7 +42,7 @@ pub(crate) async fn in_pieces(proxy: &Proxy, body: &str) -> Raw {
     connection.send(head).await;
     for part in body.as_bytes().chunks(64 << 10) {
         let pieces: Vec<String> = part
-            .chunks(64)
+            .chunks(bytes)
             .map(|piece| format!("{:x}\r\n{}\r\n", piece.len(), String::from_utf8_lossy(piece)))
             .collect();
         connection.send(pieces.concat()).await;

@@ -24,6 +24,9 @@ use bound::Limits;
 
 const MIB: usize = 1 << 20;
 
+/// A body whose pieces are a byte each.
+const IN_BYTES: usize = 256 << 10;
+
 /// How long a refusal may take on a busy machine; nobody is waited for.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
@@ -74,6 +77,21 @@ async fn beyond_its_limits_it_refuses_serves_recovers_and_stays_small() {
         bound / MIB
     );
     assert!(peak <= bound, "memory is bounded (B-9.8)");
+}
+
+/// A body costs its bytes, however small the pieces that it comes in: what is counted is what is held.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_in_pieces_of_a_byte_takes_the_room_of_its_bytes() {
+    let relay = Relay::start().await;
+    let proxy = LIMITS.of(Proxy::to(&relay)).start().await;
+    let agent = proxy.agent();
+    assert_eq!(agent.post(call("relay_list_messages", IN_BYTES)).send().await.status, 200);
+    let whole = proxy.peak();
+    let mut read = crowd::in_pieces_of(1, &proxy, &call("relay_list_messages", IN_BYTES)).await;
+    assert!(read.answer().await.starts_with("HTTP/1.1 200"));
+    let grown = proxy.peak() - whole;
+    println!("a body of {IN_BYTES} bytes in pieces of one took {grown} bytes more than in one piece");
+    assert!(grown < 8 * IN_BYTES, "{grown}");
 }
 
 /// Writes at once, in an outage: as many as the outbox takes, and no more; how many it took.
