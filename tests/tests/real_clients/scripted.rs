@@ -42,7 +42,7 @@ impl Client {
         let interpreter = if self.script.ends_with(".py") { packages.join("bin/python") } else { node() };
         let mut command = Command::new(interpreter);
         command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(self.name).join(self.script));
-        command.current_dir(packages);
+        command.current_dir(packages).env("PYTHONDONTWRITEBYTECODE", "1");
         command
     }
 }
@@ -127,7 +127,7 @@ impl Agent for ScriptedAgent {
         let answer =
             self.ask(&json!({"do": "call", "tool": tool, "arguments": arguments, "steps": steps})).await;
         if let Some(error) = answer["error"].as_str() {
-            return Err(error.to_owned());
+            return Err(format!("{error}\n{}", self.grumbling.lock().unwrap()));
         }
         let content = answer["result"]["structuredContent"].clone();
         let progress = answer["progress"].as_array().expect("progress");
