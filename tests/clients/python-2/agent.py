@@ -3,9 +3,9 @@
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import anyio
+import httpx2
 from mcp import Client, MCPError, types
 from mcp.client.subscriptions import SubscriptionLost
 from mcp.client.streamable_http import streamable_http_client
@@ -21,10 +21,10 @@ class Agent:
         self._told = Heard()
 
     async def connect(self, url, secret, mode):
-        self._server = urlsplit(url)
-        http = create_mcp_http_client(headers={"Authorization": f"Bearer {secret}"})
-        await self._stack.enter_async_context(http)
-        transport = streamable_http_client(url, http_client=http)
+        self._url = url
+        self._http = create_mcp_http_client(headers={"Authorization": f"Bearer {secret}"})
+        await self._stack.enter_async_context(self._http)
+        transport = streamable_http_client(url, http_client=self._http)
         self._client = Client(transport, mode=mode, message_handler=self._hear)
         await self._stack.enter_async_context(self._client)
         if self._client.protocol_version >= "2026-07-28":
@@ -79,12 +79,13 @@ class Agent:
                 await self._server_is_there()
 
     async def _server_is_there(self):
-        """A request that nobody accepts ends this client for good, so it looks first."""
+        """A request that is not answered ends this client for good, so it asks for something else first. A connection
+        alone would not do: a process that is being killed may take one."""
         while True:
             try:
-                await (await anyio.connect_tcp(self._server.hostname, self._server.port)).aclose()
+                await self._http.get(f"{self._url}/is-there")
                 return
-            except OSError:
+            except httpx2.TransportError:
                 await anyio.sleep(0.05)
 
 
