@@ -112,6 +112,9 @@ impl World {
         self.pass(REST);
         self.host.command(Command::Refresh);
         self.pass(REST);
+        // Before anybody looks at it again.
+        self.judge.check_known(&self.relay);
+        self.judge.check_told();
         self.check_service();
         self.host.check_determinism();
     }
