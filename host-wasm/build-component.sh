@@ -19,9 +19,10 @@ export CARGO_TARGET_DIR=${RELAY_MCP_GUEST_TARGET:-$here/../target/guest}
 while read -r name; do unset "$name"; done < <(compgen -e | grep -E '^(CARGO_(ENCODED_|BUILD_|PKG_|PROFILE_|CFG_|MANIFEST_|CRATE_|PRIMARY_)|RUSTC|RUSTFLAGS|RUSTDOC|RUSTUP_TOOLCHAIN$|TARGET$|HOST$|PROFILE$|OPT_LEVEL$|DEBUG$)' || true)
 
 # No path of this machine, no text of a panic and no Debug form goes into the component: nobody could read them there.
+# Nor does the room that a linker leaves in each address for a larger one.
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
 export RUSTC_BOOTSTRAP=1 RUSTC_WRAPPER=$here/rustc-anywhere
-export RUSTFLAGS="--remap-path-prefix=$cargo_home=cargo --remap-path-prefix=$(cd "$here/.." && pwd)=. -Zlocation-detail=none -Zfmt-debug=none"
+export RUSTFLAGS="--remap-path-prefix=$cargo_home=cargo --remap-path-prefix=$(cd "$here/.." && pwd)=. -Zlocation-detail=none -Zfmt-debug=none -Clink-arg=--compress-relocations"
 
 build() { cargo build --manifest-path "$guest/Cargo.toml" --release --locked --target $target "${arguments[@]}" "$@"; }
 

@@ -72,7 +72,7 @@ pub fn edit(headers: &mut HeaderMap, edits: &[HeaderEdit]) {
     for edit in edits {
         match edit {
             HeaderEdit::Set(header) => {
-                if let Some((name, value)) = parsed(header) {
+                if let Some((name, value)) = of_machine(header) {
                     headers.insert(name, value);
                 }
             }
@@ -83,14 +83,20 @@ pub fn edit(headers: &mut HeaderMap, edits: &[HeaderEdit]) {
     }
 }
 
-/// A header of the machine's. One that HTTP cannot carry is left out, and so is one that is not the machine's to
-/// set: credentials, the relay's name, the length of a body, and what belongs to a connection.
+/// A header of the machine's. One that is not the machine's to set is left out: credentials, the relay's name, the
+/// length of a body, and what belongs to a connection.
 #[must_use]
-pub fn parsed(header: &Header) -> Option<(HeaderName, HeaderValue)> {
-    let name: HeaderName = header.name.parse().ok()?;
+pub fn of_machine(header: &Header) -> Option<(HeaderName, HeaderValue)> {
+    let (name, value) = parsed(header)?;
     let may_be_set =
         crosses_to_agent(name.as_str()) && (crosses_to_relay(name.as_str()) || name == ACCEPT_ENCODING);
-    may_be_set.then_some((name, header.value.parse().ok()?))
+    may_be_set.then_some((name, value))
+}
+
+/// A header as HTTP has it; nothing for one that HTTP cannot carry.
+#[must_use]
+pub fn parsed(header: &Header) -> Option<(HeaderName, HeaderValue)> {
+    Some((header.name.parse().ok()?, header.value.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -148,16 +154,16 @@ mod tests {
             "x y",
             "x\r\nhost",
         ] {
-            assert_eq!(parsed(&header(name, "x")), None, "{name:?}");
+            assert_eq!(of_machine(&header(name, "x")), None, "{name:?}");
             let mut headers = HeaderMap::new();
             edit(&mut headers, &[HeaderEdit::Set(header(name, "x"))]);
             assert!(headers.is_empty(), "{name:?}");
         }
         for value in ["a\r\nx: y", "a\nb", "\0", "\u{7f}"] {
-            assert_eq!(parsed(&header("x-other", value)), None, "{value:?}");
+            assert_eq!(of_machine(&header("x-other", value)), None, "{value:?}");
         }
         for name in ["mcp-session-id", "content-type", "accept", "last-event-id", "x-other", "retry-after"] {
-            assert!(parsed(&header(name, "x")).is_some(), "{name}");
+            assert!(of_machine(&header(name, "x")).is_some(), "{name}");
         }
         // Without a token there is no authorization at all.
         let mut headers = map(&[("authorization", "Bearer forged")]);

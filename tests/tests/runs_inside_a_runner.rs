@@ -31,7 +31,10 @@ static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
 #[test]
 fn on_node_it_is_what_the_seed_was_and_loses_nothing() {
     let mut node = Command::new(installed("RELAY_MCP_NODE"));
-    run(node.current_dir(&*BUILT).args(["--test", "--test-concurrency=4"]).args(tests()));
+    run(node
+        .current_dir(&*BUILT)
+        .args(["--test", "--test-concurrency=4", "--test-timeout=120000"])
+        .args(tests()));
 }
 
 #[test]

@@ -202,6 +202,8 @@ fn zero_and_absurd_limits_are_refused_with_their_key() {
         "--max-body-bytes=0",
         "--max-requests=0",
         "--max-streams=0",
+        "--max-connections=0",
+        "--max-inflight-bytes=1023",
         "--outbox-max-entries=0",
         "--outbox-max-bytes=0",
         "--head-timeout=0s",
@@ -250,6 +252,15 @@ fn b_10_what_is_for_a_component_is_refused_by_a_program_that_has_none() {
         resolved(&["--component-memory=64MiB", "--component-step-time=1s"], &[]).unwrap().component;
     assert_eq!((component.memory, component.step_time), (Some(64 << 20), Some(Duration::from_secs(1))));
     assert_eq!((component.table_elements, component.instances), (None, None));
+}
+
+#[test]
+fn b_1_7_limits_that_follow_from_others_leave_room_for_them() {
+    let http = |flags: &[&str]| resolved(flags, &[]).unwrap().settings.http;
+    assert_eq!(http(&["--max-requests=10", "--max-streams=500"]).max_connections, 766);
+    assert_eq!(http(&["--max-connections=7"]).max_connections, 7);
+    assert_eq!(http(&[]).max_inflight_bytes, 32 << 20);
+    assert_eq!(http(&["--max-body-bytes=40MiB", "--max-inflight-bytes=1MiB"]).max_inflight_bytes, 40 << 20);
 }
 
 #[test]

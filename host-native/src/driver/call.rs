@@ -124,7 +124,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
 fn assemble(tables: &Tables, request: &RelayRequest) -> Option<(HeaderMap, Bytes)> {
     let mut headers = match &request.headers {
         CallHeaders::OfExchange(exchange) => headers::toward_relay(&tables.exchanges.get(exchange)?.headers),
-        CallHeaders::Own(own) => own.iter().filter_map(headers::parsed).collect(),
+        CallHeaders::Own(own) => own.iter().filter_map(headers::of_machine).collect(),
     };
     headers::edit(&mut headers, &request.edits);
     let body = match &request.body {

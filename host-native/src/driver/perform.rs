@@ -134,7 +134,7 @@ fn take_reply(tables: &mut Tables, exchange: ExchangeId) -> Option<ReplyTo> {
 fn head_of(tables: &Tables, head: &AnswerHead) -> Response<()> {
     let (status, headers) = match head {
         AnswerHead::Own { status, headers } => {
-            let headers: HeaderMap = headers.iter().filter_map(headers::parsed).collect();
+            let headers: HeaderMap = headers.iter().filter_map(headers::of_machine).collect();
             (StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_GATEWAY), headers)
         }
         AnswerHead::OfCall { call, edits } => {

@@ -79,8 +79,13 @@ impl StoreError {
     /// What SQLite said of this file: damage, or trouble.
     pub(super) fn sqlite(path: &Path, error: &rusqlite::Error) -> Self {
         use rusqlite::ErrorCode::{DatabaseCorrupt, DiskFull, NotADatabase};
+        use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
+        // The index of the log could not be made as large as it has to be.
+        let has_no_room =
+            error.sqlite_error().is_some_and(|error| error.extended_code == SQLITE_IOERR_SHMSIZE);
         match error.sqlite_error_code() {
             Some(DatabaseCorrupt | NotADatabase) => Self::damaged(path, error.to_string()),
+            _ if has_no_room => Self::Full { path: path.to_owned() },
             Some(DiskFull) => Self::Full { path: path.to_owned() },
             _ => Self::unusable(path, error),
         }

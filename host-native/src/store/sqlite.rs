@@ -1,6 +1,6 @@
 //! The SQLite file: opened with care, written in transactions that are synced.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use relay_mcp_core::{Change, Record};
 use rusqlite::config::DbConfig;
@@ -34,7 +34,7 @@ impl Sqlite {
         let path = path.into();
         let records = match look(&path)? {
             Found::Nothing => create(&path).map(|()| Vec::new())?,
-            Found::Store => check(&path, agent)?,
+            Found::Store => check(&path, agent).or_else(|error| check_with_room(&path, agent, error))?,
         };
         let connection = connect(&path)?;
         let agent = agent.to_owned();
@@ -125,6 +125,15 @@ impl Sqlite {
         }
         transaction.commit().map_err(trouble)
     }
+}
+
+/// SQLite makes an index of its log before it reads a store, which a full disk has no room for: the reserve has.
+fn check_with_room(path: &Path, agent: &str, error: StoreError) -> Result<Vec<Record>, StoreError> {
+    if !matches!(error, StoreError::Full { .. }) || !reserve::path(path).exists() {
+        return Err(error);
+    }
+    reserve::lend(path);
+    check(path, agent)
 }
 
 impl Storage for Sqlite {

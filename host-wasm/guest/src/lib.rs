@@ -50,9 +50,11 @@ impl wit::GuestProxy for Machine {
 
     fn step(&self, now: wit::Timestamp, inputs: Vec<wit::Input>) -> wit::Outcome {
         let mut proxy = self.0.borrow_mut();
-        let inputs = inputs.into_iter().map(inbound::input);
-        let actions =
-            inputs.flat_map(|input| proxy.step(Timestamp(now), input)).map(outbound::action).collect();
+        let mut actions = Vec::new();
+        for input in inputs {
+            let todo = proxy.step(Timestamp(now), inbound::input(input));
+            actions.extend(todo.into_iter().map(outbound::action));
+        }
         wit::Outcome { actions, wakeup: proxy.next_wakeup().map(outbound::wakeup) }
     }
 }

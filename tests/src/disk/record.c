@@ -35,7 +35,7 @@ __attribute__((constructor)) static void begin(void) {
     const char *fail = getenv("RECORD_FAIL");
     below = getenv("RECORD_BELOW");
     below_length = below ? strlen(below) : 0;
-    if (fail) {
+    if (fail && *fail) {
         fail_kind = fail[0];
         fail_from = atol(fail + 1);
         fail_through = fail[strlen(fail) - 1] == '-' ? __LONG_MAX__ : fail_from;

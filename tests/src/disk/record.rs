@@ -94,6 +94,13 @@ impl Recorder {
             .env("RECORD_TO", &text(&self.records()))
     }
 
+    /// The same, on a disk that fails: `s 7` is its seventh sync, which comes to nothing, `w 7` its seventh write, of
+    /// which half is done when there is no room left; `s 7-` and `w 7-` are that one and all after it.
+    #[must_use]
+    pub fn failing(&self, builder: ProxyBuilder, what: &str) -> ProxyBuilder {
+        self.on(builder).env("RECORD_FAIL", what)
+    }
+
     fn records(&self) -> PathBuf {
         self.place.path().join("records")
     }

@@ -118,6 +118,15 @@ impl Proxy {
         Usage::of(self.running.child.id().expect("the proxy runs"), &self.control().metrics().await)
     }
 
+    /// The most memory that was resident so far, in bytes.
+    ///
+    /// # Panics
+    /// When it has ended already.
+    #[must_use]
+    pub fn peak(&self) -> usize {
+        usage::peak(self.running.child.id().expect("the proxy runs"))
+    }
+
     /// How much address space the process has taken, in KiB.
     ///
     /// # Panics
@@ -225,6 +234,20 @@ impl Proxy {
     pub async fn restart_here(&mut self) {
         let port = self.ready().port;
         self.restart_as(|builder| builder.port(port)).await;
+    }
+
+    /// Kills it, if it runs, and starts it again in the same home, with other wishes.
+    ///
+    /// # Errors
+    /// It does not get ready, and has ended.
+    pub async fn try_restart_as(
+        &mut self,
+        change: impl FnOnce(ProxyBuilder) -> ProxyBuilder,
+    ) -> Result<(), Ended> {
+        self.builder = change(self.builder.clone());
+        self.kill().await;
+        self.running = launch::try_launch(&self.builder).await?;
+        Ok(())
     }
 
     /// Kills it, if it runs, and starts it again in the same home, with other wishes.

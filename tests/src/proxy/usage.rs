@@ -34,6 +34,11 @@ pub fn resident(pid: u32) -> usize {
     1024 * figure(&status(pid), "VmRSS:").expect("its resident memory")
 }
 
+/// The most memory of a process that was resident so far, in bytes.
+pub(super) fn peak(pid: u32) -> usize {
+    1024 * figure(&status(pid), "VmHWM:").expect("its most resident memory")
+}
+
 /// How much address space a process has taken at the most, in KiB.
 pub(super) fn address_space(pid: u32) -> u64 {
     figure(&status(pid), "VmPeak:").expect("its address space") as u64

@@ -37,13 +37,36 @@ async fn a_full_volume_refuses_the_new_and_delivers_the_old() {
 }
 
 #[tokio::test]
-async fn on_a_full_volume_it_starts_and_delivers() {
+async fn killed_on_a_full_volume_it_starts_and_delivers() {
+    starts_and_delivers(async |proxy| {
+        let accepted = until_full(proxy, 1).await;
+        proxy.kill().await;
+        accepted
+    })
+    .await;
+}
+
+/// Nothing is there then of the index that SQLite makes before it reads a store.
+#[tokio::test]
+async fn ended_in_order_and_then_without_room_it_starts_and_delivers() {
+    starts_and_delivers(async |proxy| {
+        let accepted: Vec<String> = (0..10).map(|n| n.to_string()).collect();
+        for text in &accepted {
+            write(&proxy.agent(), text).await.unwrap();
+        }
+        assert_eq!(proxy.terminate().await.code(), Some(0));
+        accepted
+    })
+    .await;
+}
+
+/// Has writes accepted and the proxy ended, and starts it when somebody else has taken all the room.
+async fn starts_and_delivers(accept_and_end: impl AsyncFnOnce(&mut Proxy) -> Vec<String>) {
     let relay = Relay::that().start_down().await;
     let home = Arc::new(Home::new());
     let volume = Volume::on(&home.data(), 3 << 10);
     let mut proxy = Proxy::to(&relay).at(&home).start().await;
-    let accepted = until_full(&proxy, 1).await;
-    proxy.kill().await;
+    let accepted = accept_and_end(&mut proxy).await;
     let ballast = volume.fill();
     proxy.restart().await;
     assert_eq!(proxy.status().await["outbox"]["depth"], accepted.len());

@@ -47,7 +47,7 @@ pub(crate) async fn recorded(seed: u64) -> (PathBuf, Vec<Op>) {
 pub(crate) fn text(key: &str) -> String {
     let number: u64 = key.strip_prefix("key-").unwrap().parse().unwrap();
     let mut chance = Seeded::new(number);
-    let most = if number % 5 == 0 { 12_000 } else { 500 };
+    let most = if number.is_multiple_of(5) { 12_000 } else { 500 };
     (0..chance.below(most)).map(|_| char::from(b'a' + chance.below(26) as u8)).collect()
 }
 

@@ -97,6 +97,39 @@ fn t_3_a_flipped_bit_in_the_file_is_refused_or_changes_nothing() {
 }
 
 #[test]
+fn t_3_a_store_that_ends_anywhere_is_refused_and_kept() {
+    let (place, _) = Place::with_writes(60);
+    let whole = bytes(&place.path);
+    for position in flips(whole.len(), 300) {
+        let image = Place::new();
+        std::fs::write(&image.path, &whole[..(position / 8).max(1)]).unwrap();
+        refused(&image);
+    }
+}
+
+#[test]
+fn t_3_a_sector_of_something_else_is_refused_or_changes_nothing() {
+    let (place, records) = Place::with_writes(60);
+    let whole = bytes(&place.path);
+    let mut seen = 0;
+    for (number, position) in flips(whole.len(), 300).enumerate() {
+        let image = Place::new();
+        let mut damaged = whole.clone();
+        let sector = position / 8 / 512 * 512;
+        damaged[sector..(sector + 512).min(whole.len())].fill([0, 0xff, 0x5a][number % 3]);
+        std::fs::write(&image.path, damaged).unwrap();
+        match Sqlite::open(&image.path, AGENT) {
+            Ok((_, recovered)) => assert_eq!(recovered, records, "the sector at {sector}"),
+            Err(_) => {
+                seen += 1;
+                refused(&image);
+            }
+        }
+    }
+    assert!(seen > 100, "{seen}");
+}
+
+#[test]
 fn t_3_a_flipped_bit_in_the_log_loses_at_most_the_last_commit_or_is_refused() {
     let place = Place::new();
     let (mut sqlite, _) = place.open();
