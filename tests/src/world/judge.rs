@@ -124,8 +124,12 @@ impl Judge {
         self.open.insert(exchange, question);
     }
 
-    /// Whoever listens and saw nothing yet hears of what changes from here on.
+    /// Whoever listens and saw nothing yet hears of what changes from here on; who was told of a change and did not
+    /// look is told again.
     fn begin_view(&mut self, viewer: &Viewer) {
+        if let Some(view) = self.seen.get_mut(viewer) {
+            view.told = None;
+        }
         let era = usize::from(viewer.is_none());
         if self.best(era).is_some() && !self.has_crashed {
             let seen = self.visible(era);

@@ -110,6 +110,7 @@ impl World {
         self.relay.token = self.host.token;
         // Nobody says a word: what is queued goes out by itself (OUTBOX G14).
         self.pass(REST);
+        self.judge.check_told();
         self.host.command(Command::Refresh);
         self.pass(REST);
         // Before anybody looks at it again.
