@@ -175,6 +175,15 @@ impl Proxy {
             self.menus.latest = Some(era);
             self.store_menu(era);
         }
+        // A menu that nobody asked for in its era is not fetched again beside one that somebody did: it would grow
+        // old, where this one, being the same relay's, does not.
+        let other = match era {
+            Era::Legacy => Era::Modern,
+            Era::Modern => Era::Legacy,
+        };
+        if self.menus.of(other).lister.is_none() {
+            self.forget_menu(other);
+        }
     }
 
     /// A page did not come: that era's last-known list stays.

@@ -63,6 +63,8 @@ pub struct Judge {
     open: BTreeMap<ExchangeId, Question>,
     /// The relay's menu as the proxy last got it, by era: legacy, modern.
     known: [Option<Vec<Value>>; 2],
+    /// The eras in which an agent asked for it, so that the proxy asks in its place.
+    asked_for: [bool; 2],
     seen: BTreeMap<Viewer, View>,
     /// Viewers that left before a list reached them, and which: nobody can say whether they saw it, until they see
     /// one that they asked for later.
@@ -109,6 +111,9 @@ impl Judge {
     }
 
     pub fn asked(&mut self, exchange: ExchangeId, agent: usize, asked: Asked, viewer: Viewer) {
+        if asked == Asked::List {
+            self.asked_for[usize::from(viewer.is_none())] = true;
+        }
         // A modern agent's stream begins when it is acknowledged.
         let has_begun = asked == Asked::Stream && viewer.is_some();
         if has_begun {
@@ -119,8 +124,12 @@ impl Judge {
         self.open.insert(exchange, question);
     }
 
-    /// Whoever listens and saw nothing yet hears of what changes from here on.
+    /// Whoever listens and saw nothing yet hears of what changes from here on; who was told of a change and did not
+    /// look is told again.
     fn begin_view(&mut self, viewer: &Viewer) {
+        if let Some(view) = self.seen.get_mut(viewer) {
+            view.told = None;
+        }
         let era = usize::from(viewer.is_none());
         if self.best(era).is_some() && !self.has_crashed {
             let seen = self.visible(era);
@@ -147,8 +156,11 @@ impl Judge {
         if request.rpc_method() == "tools/list"
             && let Some(tools) = tools
         {
-            let is_modern = request.json()["params"].get("_meta").is_some();
-            self.known[usize::from(is_modern)] = Some(tools.clone());
+            let era = usize::from(request.json()["params"].get("_meta").is_some());
+            self.known[era] = Some(tools.clone());
+            if request.own_id().is_some() && !self.asked_for[1 - era] {
+                self.known[1 - era] = None;
+            }
         }
     }
 
@@ -168,12 +180,15 @@ impl Judge {
             assert!(is_there, "B-5.9: {number} was accepted and is neither stored nor applied");
         }
         self.known = [None, None];
+        self.asked_for = [false; 2];
         for record in disk.records().iter().filter(|record| record.key.kind == RecordKind::Menu) {
             let value: Value = serde_json::from_slice(&record.value).unwrap();
             let pages = value["pages"].as_array().unwrap().iter();
             let tools = pages.flat_map(|page| page["tools"].as_array().unwrap());
             let tools = tools.map(|tool| tool["definition"].clone()).collect();
-            self.known[usize::from(record.key.id == "modern")] = Some(tools);
+            let era = usize::from(record.key.id == "modern");
+            self.known[era] = Some(tools);
+            self.asked_for[era] = !value["lister"].is_null();
         }
     }
 
@@ -303,9 +318,12 @@ impl Judge {
         menu.iter().filter(|tool| !is_hidden(tool)).cloned().collect()
     }
 
-    /// At rest: what the proxy knows of the menu is what the relay's menu is (B-9.10).
+    /// At rest: what the proxy knows of the menu is what the relay's menu is (B-9.10). Of a relay that wants sessions
+    /// it may have no means to ask: all may have ended.
     pub fn check_known(&self, relay: &Relay) {
-        for known in self.known.iter().flatten() {
+        let [legacy, modern] = &self.known;
+        let legacy = legacy.as_ref().filter(|_| !relay.keeps_sessions);
+        for known in legacy.into_iter().chain(modern) {
             assert_eq!(*known, relay.menu(), "B-9.10: the menu converges");
         }
     }

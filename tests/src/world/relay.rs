@@ -86,7 +86,8 @@ impl Relay {
     /// Does what is asked.
     pub fn handle(&mut self, request: &SentRequest) -> Response {
         if request.token != self.token {
-            return Response { status: 401, ..Response::default() };
+            let status = if request.token % 2 == 0 { 403 } else { 401 };
+            return Response { status, ..Response::default() };
         }
         if request.method == Method::Delete {
             self.sessions.remove(request.header("mcp-session-id").unwrap_or_default());

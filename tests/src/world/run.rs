@@ -110,8 +110,12 @@ impl World {
         self.relay.token = self.host.token;
         // Nobody says a word: what is queued goes out by itself (OUTBOX G14).
         self.pass(REST);
+        self.judge.check_told();
         self.host.command(Command::Refresh);
         self.pass(REST);
+        // Before anybody looks at it again.
+        self.judge.check_known(&self.relay);
+        self.judge.check_told();
         self.check_service();
         self.host.check_determinism();
     }

@@ -177,6 +177,22 @@ fn b_4_7_several_refreshes_at_once_make_one_fetch_of_all_pages() {
     assert_eq!(host.status().tools.visible, ["a", "b"]);
 }
 
+/// The runner's fetch came first, in the era of nobody: it would never be made again.
+#[test]
+fn b_9_10_a_menu_that_nobody_asked_for_in_its_era_does_not_grow_old_beside_one_that_somebody_did() {
+    let mut host = Host::new(Config::default());
+    host.command(Command::Refresh);
+    host.relay_results(&json!({ "tools": [tool("old")] }));
+    host.request(modern(1, "tools/list", &json!({})));
+    host.relay_results(&json!({ "resultType": "complete", "tools": [tool("old")] }));
+    host.store_all();
+    host.command(Command::Refresh);
+    host.relay_results(&json!({ "resultType": "complete", "tools": [tool("new")] }));
+    let shown = list(&mut host, 2, None);
+    host.relay_is_away();
+    assert_eq!(names(&host, shown), ["new"]);
+}
+
 #[test]
 fn b_4_7_a_refresh_that_fails_leaves_the_last_list() {
     let mut host = Host::new(Config::default());
