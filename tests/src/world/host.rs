@@ -132,7 +132,10 @@ impl SentRequest {
 
     /// Whether it calls the tool that writes.
     pub fn is_write(&self) -> bool {
+        // Most say nothing of it, and need not be taken apart.
         std::str::from_utf8(&self.body).is_ok_and(|text| text.contains("relay_send_message"))
+            && self.rpc_method() == "tools/call"
+            && self.json()["params"]["name"] == "relay_send_message"
     }
 
     /// The id of a request of the proxy's own.
