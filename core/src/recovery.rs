@@ -69,3 +69,24 @@ fn place_of(error: &serde_json::Error) -> String {
     };
     alloc::format!("{kind} (column {})", error.column())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, RecordKey, Timestamp};
+
+    #[test]
+    fn b_5_10_a_write_has_one_spelling_of_its_place() {
+        let value = r#"{"key":"k","tool":"t","state":"queued","enqueuedAt":1,"era":"legacy","session":null,"query":null,
+            "headers":[],"lastError":null,"relayAnswer":null,"params":{}}"#;
+        let opened = |id: &str| {
+            let key = RecordKey { kind: RecordKind::Write, id: id.into() };
+            let record = Record { key, value: value.into() };
+            Proxy::open(Config::default(), [1; 32], Timestamp(1), alloc::vec![record]).map(drop)
+        };
+        assert_eq!(opened("00000000000000000007"), Ok(()));
+        for id in ["7", "+0000000000000000007", "000000000000000000007", ""] {
+            assert!(opened(id).is_err_and(|error| error.id == id), "{id}");
+        }
+    }
+}

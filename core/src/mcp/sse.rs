@@ -150,7 +150,8 @@ impl Event {
         let mut out = String::with_capacity(text.len() + data.len());
         for line in text.split_inclusive(['\n', '\r']) {
             let bare = line.trim_end_matches(['\n', '\r']);
-            if !bare.is_empty() && field(bare, "data").is_none() {
+            // A line that begins with the mark says nothing where it stands, but would at the beginning of a stream.
+            if !bare.is_empty() && !bare.starts_with('\u{feff}') && field(bare, "data").is_none() {
                 out.push_str(bare);
                 out.push('\n');
             }
@@ -224,6 +225,11 @@ mod tests {
     fn an_event_behind_a_byte_order_mark_is_one_as_any_other() {
         let events = decode(&["\u{feff}data: a\n\n".as_bytes(), b"\xef\xbb\xbfid: 7\n\n"]);
         assert_eq!(&events[0].with_data("b")[..], b"data: b\n\n");
+        let later = decode(&["data: a\n\u{feff}data: b\n\n".as_bytes()]);
+        assert_eq!(
+            (later[0].data.as_deref(), &later[0].with_data("c")[..]),
+            (Some("a"), &b"data: c\n\n"[..])
+        );
         assert_eq!((events[0].data.as_deref(), events[1].id()), (Some("a"), Some("7")));
     }
 

@@ -87,7 +87,10 @@ impl Proxy {
 /// Takes a write back from its record. Whether its name is a place.
 pub(crate) fn recovered(proxy: &mut Proxy, id: &str, value: &str) -> Result<bool, serde_json::Error> {
     let record: WriteRecord = serde_json::from_str(value)?;
-    let Ok(place) = id.parse() else { return Ok(false) };
+    // Any other spelling of a place is a record that would not go away with its write.
+    let Some(place) = id.parse().ok().map(Place).filter(|place| key(*place).id == id) else {
+        return Ok(false);
+    };
     let write = Write {
         key: record.key,
         tool: record.tool,
@@ -102,6 +105,6 @@ pub(crate) fn recovered(proxy: &mut Proxy, id: &str, value: &str) -> Result<bool
     entry.last_error = record.last_error;
     entry.relay_answer = record.relay_answer;
     entry.is_durable = true;
-    proxy.outbox.insert(Place(place), entry);
+    proxy.outbox.insert(place, entry);
     Ok(true)
 }
