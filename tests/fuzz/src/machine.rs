@@ -228,7 +228,7 @@ impl Story {
     /// The relay is away, and the disk is well.
     fn break_off(&mut self) {
         let open: Vec<CallId> = self.host.calls.keys().copied().collect();
-        open.into_iter().for_each(|call| self.host.fail(call, Sent::No, "connection refused"));
+        open.into_iter().for_each(|call| text::break_off(&mut self.host, call));
         self.host.store_all();
     }
 

@@ -1,5 +1,16 @@
 //! Bodies on one line, as in the golden stories: `␊` is a line feed and `␍` a carriage return.
 
+use relay_mcp_core::{CallId, Sent};
+use relay_mcp_tests::world::{CallStage, Host};
+
+/// The relay goes away: a call that it did not begin to answer finds nobody.
+pub(crate) fn break_off(host: &mut Host, call: CallId) {
+    match host.calls.get(&call).map(|known| known.stage) {
+        Some(CallStage::Sent) => host.fail(call, Sent::No, "connection refused"),
+        _ => host.fail(call, Sent::Unknown, "connection reset"),
+    }
+}
+
 /// The bytes that a piece of a line stands for.
 pub(crate) fn body(line: &str) -> Vec<u8> {
     line.replace('␊', "\n").replace('␍', "\r").into_bytes()
