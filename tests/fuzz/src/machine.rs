@@ -32,7 +32,7 @@ pub fn check(bytes: &[u8]) {
         story.tell(line);
         story.look();
     }
-    story.end();
+    story.end(bytes.len());
 }
 
 /// Small enough that every bound is reached.
@@ -185,7 +185,7 @@ impl Story {
     }
 
     /// Everybody is answered, whatever happened before (B-9.1); what was stored is understood, and says the same (G11).
-    fn end(mut self) {
+    fn end(mut self, told: usize) {
         for _ in 0..100 {
             self.break_off();
             if self.waiting().is_empty() {
@@ -217,6 +217,9 @@ impl Story {
         assert!(self.host.ended.is_empty(), "B-9.8: no head of an answer is kept for ever");
         assert_eq!(self.writes(), before, "B-5.9: nothing is lost by ending");
         self.host.check_determinism();
+        // As text each byte takes four at the most, and no more viewers of a menu are remembered than there are sessions.
+        let kept = format!("{:?}", self.host.proxy).len();
+        assert!(kept < 40_000 + 40 * told, "B-9.8: {kept} bytes are kept of {told}");
         self.host.crash(usize::MAX);
         assert_eq!(self.writes(), before, "G11: recovery gives the same");
     }
