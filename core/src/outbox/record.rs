@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::entry::{Entry, Place};
-use super::write::Write;
+use super::write::{Write, queued_headers};
 use crate::headers::Header;
 use crate::mcp::Era;
 use crate::proxy::Proxy;
@@ -98,7 +98,7 @@ pub(crate) fn recovered(proxy: &mut Proxy, id: &str, value: &str) -> Result<bool
         era: record.era,
         session: record.session,
         query: record.query,
-        headers: record.headers,
+        headers: queued_headers(&record.headers),
     };
     let mut entry = Entry::new(write, Timestamp(record.enqueued_at), Vec::new());
     entry.state = record.state;

@@ -21,7 +21,8 @@ const SECRET: &str = "the-secret-of-the-runner";
 const TOKEN: &str = "the-token-of-the-relay";
 
 /// Every status that the API or HTTP itself has for a request (B-10).
-const STATUSES: [u16; 16] = [200, 202, 400, 401, 403, 404, 405, 408, 409, 413, 414, 431, 500, 502, 503, 504];
+const STATUSES: [u16; 17] =
+    [100, 200, 202, 400, 401, 403, 404, 405, 408, 409, 413, 414, 431, 500, 502, 503, 504];
 
 /// Says something to the control API, and asks for a write by any name.
 ///
@@ -179,7 +180,7 @@ fn answers(mut heard: &[u8]) -> Vec<(u16, &[u8])> {
         let fields: Vec<(&str, &str)> = lines.map(|line| line.split_once(": ").expect("a header")).collect();
         let value = |name| fields.iter().find(|(of, _)| *of == name).map(|(_, value)| *value);
         let length: usize = value("content-length").map_or(0, |length| length.parse().expect("a length"));
-        // HEAD has the length and not the body; nothing that is asked so is 200 here.
+        // What has no body may say its length all the same.
         let rest = &heard[end + 4..];
         let (body, rest) =
             rest.split_at(if rest.starts_with(b"HTTP/1.") { 0 } else { length.min(rest.len()) });

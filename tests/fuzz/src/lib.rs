@@ -14,6 +14,7 @@ pub mod control;
 pub mod envelope;
 pub mod headers;
 pub mod machine;
+pub mod menu;
 pub mod record;
 pub mod sse;
 pub mod store;

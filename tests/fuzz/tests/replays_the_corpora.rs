@@ -48,4 +48,4 @@ macro_rules! replays {
     };
 }
 
-replays!(envelope, sse, headers, config, control, store, record, machine, world);
+replays!(envelope, sse, menu, headers, config, control, store, record, machine, world);
