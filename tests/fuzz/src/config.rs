@@ -102,6 +102,8 @@ fn check_told(told: &Result<Resolved, ConfigError>, file: &Path) {
             let said = error.to_string();
             assert!(!said.contains(TOKEN) && !said.contains(SECRET), "B-8.2: {said}");
             assert_eq!(error.exit_code(), 2, "B-10");
+            let misplaced = "token = 'hush-misplaced";
+            assert!(!said.contains(misplaced), "B-8.2: the value may be a token in the wrong place: {said}");
             let names = match error {
                 ConfigError::Bad { key, .. } | ConfigError::Missing { key } => said.contains(key),
                 ConfigError::File { .. } | ConfigError::Unreadable { .. } => {
