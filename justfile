@@ -43,9 +43,14 @@ mutations-apply:
 deny:
     cargo deny --locked check licenses bans sources
 
-# what a step of the machine costs; arguments choose benchmarks, such as `just bench menu`
-bench *arguments:
+# what a step of the machine costs; arguments choose benchmarks, such as `just bench-core menu`
+bench-core *arguments:
     cargo bench -p relay-mcp-core --locked -- {{ arguments }}
+
+# what the sidecar costs, beside nginx where it is installed; see tests/bench/README.md
+bench *arguments:
+    cargo build --release --locked -p relay-mcp-host-native -p relay-mcp-host-wasm -p relay-mcp-bench --bins
+    cargo run --release --locked -p relay-mcp-bench -- {{ arguments }}
 
 # what the sidecar costs beside nginx (needs nginx and wrk, or --install)
 bench-sidecar *arguments:

@@ -1,0 +1,3 @@
+//! What is measured, one after the other.
+
+pub(crate) mod calls;
