@@ -8,7 +8,7 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
 use crate::client::Endpoint;
-use crate::mcp::ID;
+use crate::mcp::{ID, first_id};
 use crate::relay::write;
 use crate::wire::{Fed, Kind, Reader};
 
@@ -33,12 +33,12 @@ impl Prepared {
         let bytes = endpoint.post(session, body);
         let ids = bytes.windows(ID.len()).enumerate().filter(|(_, window)| *window == ID.as_bytes());
         let ids = ids.map(|(at, _)| at).collect();
-        Self { bytes, ids, next: 1_000_000_000 }
+        Self { bytes, ids, next: first_id(0) }
     }
 
-    /// The first id is this one.
-    pub(crate) fn from(self, next: u64) -> Self {
-        Self { next, ..self }
+    /// With the ids of this agent.
+    pub(crate) fn of_agent(self, lane: usize) -> Self {
+        Self { next: first_id(lane), ..self }
     }
 
     pub(crate) fn next(&mut self) -> &[u8] {

@@ -40,9 +40,12 @@ pub(crate) fn on_core<T>(core: usize, act: impl FnOnce() -> T) -> Result<T, Stri
     Ok(done)
 }
 
-/// Lets this process, and those that it starts, have so many files open; how many it is then.
+/// Lets this process, and those that it starts, have so many files open, if it may; how many it is then.
 pub(crate) fn open_files(wanted: u64) -> u64 {
     let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|now| now >= wanted) {
+        return limit.current.unwrap_or(u64::MAX);
+    }
     let most = limit.maximum.unwrap_or(u64::MAX);
     let higher = Rlimit { current: Some(wanted), maximum: Some(wanted.max(most)) };
     if setrlimit(Resource::Nofile, higher).is_err() {

@@ -9,6 +9,8 @@
     reason = "a program that prints, and whose counts are far from the limits of its numbers"
 )]
 
+mod about;
+mod bare;
 mod client;
 mod load;
 mod machine;
@@ -18,19 +20,23 @@ mod options;
 mod process;
 mod relay;
 mod report;
+mod results;
 mod stats;
 mod target;
 mod wire;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::machine::Cores;
-use crate::measure::calls::{self, Plan, Runs};
+use crate::measure::calls::{self, Plan};
+use crate::measure::{Bench, drain, memory, recovery, start, streams, writes};
 use crate::options::{Measure, Options};
 use crate::relay::Relay;
+use crate::results::Results;
 use crate::target::sidecar::Build;
 use crate::target::{Sidecar, Target, nginx, program};
 
@@ -47,55 +53,97 @@ fn main() -> ExitCode {
     }
 }
 
+/// Measures, writes the report where it is wanted, and returns it.
 fn run(options: &Options) -> Result<String, String> {
+    let results = measured(options)?;
+    let Some(out) = &options.out else { return Ok(report::markdown(&results, None)) };
+    let picture = report::plot::svg(&results);
+    let report = report::markdown(&results, picture.as_ref().map(|_| "results.svg"));
+    let written = fs::create_dir_all(out)
+        .and_then(|()| picture.map_or(Ok(()), |picture| fs::write(out.join("results.svg"), picture)))
+        .and_then(|()| fs::write(out.join("RESULTS.md"), &report));
+    written.map_err(|error| format!("the report cannot be written: {error}"))?;
+    Ok(report)
+}
+
+fn measured(options: &Options) -> Result<Results, String> {
     let cores = Cores::find()?;
-    machine::open_files(100_000);
+    machine::open_files(40_000);
     let builds = builds(options)?;
     let here = beside_us("")?;
     let disk = options.disk.as_deref().unwrap_or(&here);
     let home = tempfile::Builder::new().prefix(".bench-").tempdir_in(disk);
     let home = home.map_err(|error| format!("{} cannot be used: {error}", disk.display()))?;
+    let bench = Bench {
+        cores,
+        builds: &builds,
+        home: home.path(),
+        rounds: options.rounds(),
+        seconds: options.seconds(),
+        quick: options.quick,
+    };
+    let mut results = Results {
+        about: about::lines(options, cores, home.path()),
+        builds: builds.iter().map(|build| build.name.clone()).collect(),
+        ..Results::default()
+    };
     machine::stay_on(cores.load)?;
-    let mut report = String::new();
     if options.wants(Measure::Calls) {
-        report += &calls_of(options, cores, &builds, home.path())?;
+        calls_of(options, &bench, &mut results)?;
     }
-    Ok(report)
+    if options.wants(Measure::Memory) {
+        results.memory = memory::measure(&bench)?;
+    }
+    if options.wants(Measure::Start) {
+        results.starts = start::measure(&bench)?;
+    }
+    if options.wants(Measure::Writes) {
+        results.writes = writes::measure(&bench)?;
+    }
+    if options.wants(Measure::Drain) {
+        results.drains = drain::measure(&bench)?;
+    }
+    if options.wants(Measure::Streams) {
+        results.streams = streams::measure(&bench)?;
+    }
+    if options.wants(Measure::Recovery) {
+        results.recoveries = recovery::measure(&bench)?;
+    }
+    Ok(results)
 }
 
-fn calls_of(options: &Options, cores: Cores, builds: &[Build], home: &Path) -> Result<String, String> {
-    let relay = Relay::start(cores.load)?;
-    let mut targets = vec![Target::direct(relay.address())];
-    if let Some(program) = nginx::find().filter(|_| !options.without_nginx) {
-        targets.push(nginx::start(&program, relay.address(), cores.proxy, &home.join("nginx"))?);
+fn calls_of(options: &Options, bench: &Bench<'_>, results: &mut Results) -> Result<(), String> {
+    let relay = Relay::start(bench.cores.load)?;
+    let (address, core) = (relay.address(), bench.cores.proxy);
+    let mut targets = vec![Target::direct(address)];
+    if let Some(program) = options.nginx() {
+        targets.push(nginx::start(&program, address, core, &bench.new_home())?);
     }
-    for build in builds {
-        let sidecar = Sidecar::start(build, relay.address(), cores.proxy, &home.join(&build.name), &[])?;
-        targets.push(sidecar.into_target());
+    for build in bench.builds {
+        targets.push(Sidecar::start(build, address, core, &bench.new_home(), &[])?.into_target());
     }
     for (name, command) in &options.program {
-        targets.push(program::start(name, command, relay.address(), cores.proxy, &home.join(name))?);
+        targets.push(program::start(name, command, address, core, &bench.new_home())?);
     }
     let plan = Plan {
         scenarios: &options.scenarios,
         connections: &options.connections,
-        rounds: options.rounds(),
-        seconds: options.seconds(),
+        rounds: bench.rounds,
+        seconds: bench.seconds,
     };
-    let runs = calls::measure(&plan, &relay, &targets)?;
-    let names: Vec<_> = targets.iter().map(|target| target.name.clone()).collect();
-    let base = names.iter().find(|name| *name == "nginx").unwrap_or(&names[0]);
-    Ok(report::calls::tables(&plan, &Runs(&runs), &names, base))
+    results.runs = calls::measure(&plan, &relay, &targets)?;
+    results.scenarios.clone_from(&options.scenarios);
+    results.connections.clone_from(&options.connections);
+    results.targets = targets.iter().map(|target| target.name.clone()).collect();
+    Ok(())
 }
 
 /// The builds of the sidecar that are measured, the native one first.
 fn builds(options: &Options) -> Result<Vec<Build>, String> {
     let native = options.binary.clone().map_or_else(|| beside_us("relay-mcp-proxy"), Ok)?;
     if !native.is_file() {
-        return Err(format!(
-            "there is no {}: build it (cargo build --release), or name another with --binary",
-            native.display()
-        ));
+        let native = native.display();
+        return Err(format!("there is no {native}: run `just bench`, or name another with --binary"));
     }
     let mut builds = vec![Build { name: "native".into(), program: native }];
     let component = match &options.component_binary {

@@ -96,6 +96,18 @@ pub(crate) const DONE: &str = "it is done";
 /// As long as the ids of prepared requests, which are patched in place.
 pub(crate) const ID: &str = "1000000000";
 
+/// The first id of an agent, such that each has numbers enough of its own.
+pub(crate) fn first_id(lane: usize) -> u64 {
+    1_000_000_000 + lane as u64 * PER_LANE
+}
+
+/// Whose id this is.
+pub(crate) fn lane_of(id: u64) -> usize {
+    id.checked_sub(1_000_000_000).map_or(usize::MAX, |id| (id / PER_LANE) as usize)
+}
+
+const PER_LANE: u64 = 100_000_000;
+
 pub(crate) const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"bench","version":"1"}}}"#;
 pub(crate) const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 

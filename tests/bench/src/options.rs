@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 
 use crate::mcp::Scenario;
+use crate::target::nginx;
 
 /// What relay-mcp-proxy costs: beside the bare relay, beside nginx, and beside other builds of itself. The report goes to
 /// stdout, and with --out into files. One core is for the proxy, another for the relay and the load.
@@ -70,11 +71,28 @@ pub(crate) struct Options {
 pub(crate) enum Measure {
     /// What a request costs that passes through
     Calls,
+    /// How much memory is taken, idle and after a million requests
+    Memory,
+    /// How long a start takes
+    Start,
+    /// How many writes a second become durable
+    Writes,
+    /// How fast 100,000 queued writes reach the relay
+    Drain,
+    /// How much memory an idle event stream takes
+    Streams,
+    /// How soon a relay that is back is noticed
+    Recovery,
 }
 
 impl Options {
     pub(crate) fn wants(&self, measure: Measure) -> bool {
         self.only.is_empty() || self.only.contains(&measure)
+    }
+
+    /// Where nginx is, if it is to be measured.
+    pub(crate) fn nginx(&self) -> Option<PathBuf> {
+        nginx::find().filter(|_| !self.without_nginx)
     }
 
     pub(crate) fn rounds(&self) -> u32 {

@@ -110,11 +110,6 @@ impl Reader {
         }
     }
 
-    /// Whether the head is there and the body is still to come.
-    pub(crate) fn is_in_body(&self) -> bool {
-        self.state != State::Head
-    }
-
     /// Whether a closed connection is the end of the message.
     pub(crate) fn ends_with_connection(&self) -> bool {
         self.state == State::UntilClose

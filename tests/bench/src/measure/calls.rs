@@ -125,7 +125,12 @@ fn prepared(endpoint: &Endpoint, session: Option<&str>, scenario: Scenario) -> P
 pub(crate) struct Runs<'a>(pub(crate) &'a [Run]);
 
 impl Runs<'_> {
-    fn of(&self, scenario: Scenario, connections: usize, target: &str) -> impl Iterator<Item = &Run> {
+    fn of<'a>(
+        &'a self,
+        scenario: Scenario,
+        connections: usize,
+        target: &'a str,
+    ) -> impl Iterator<Item = &'a Run> {
         let is_meant = move |run: &&Run| {
             run.scenario == scenario && run.connections == connections && run.target == target
         };
@@ -145,15 +150,35 @@ impl Runs<'_> {
     /// The median of the ratios to another target in the same round.
     pub(crate) fn ratio(
         &self,
-        (scenario, connections): (Scenario, usize),
+        at: (Scenario, usize),
         target: &str,
         base: &str,
         value: impl Fn(&Run) -> Option<f64>,
     ) -> Option<f64> {
-        median(self.of(scenario, connections, target).filter_map(|run| {
-            let other = self.of(scenario, connections, base).find(|other| other.round == run.round)?;
-            Some(value(run)? / value(other)?)
-        }))
+        median(self.pairs(at, target, base).filter_map(|(run, base)| Some(value(run)? / value(base)?)))
+    }
+
+    /// The median of what it has more than another target in the same round.
+    pub(crate) fn difference(
+        &self,
+        at: (Scenario, usize),
+        target: &str,
+        base: &str,
+        value: impl Fn(&Run) -> Option<f64>,
+    ) -> Option<f64> {
+        median(self.pairs(at, target, base).filter_map(|(run, base)| Some(value(run)? - value(base)?)))
+    }
+
+    fn pairs<'a>(
+        &'a self,
+        at: (Scenario, usize),
+        target: &'a str,
+        base: &'a str,
+    ) -> impl Iterator<Item = (&'a Run, &'a Run)> {
+        self.of(at.0, at.1, target).filter_map(move |run| {
+            let same_round = |other: &&Run| other.round == run.round;
+            Some((run, self.of(at.0, at.1, base).find(same_round)?))
+        })
     }
 
     pub(crate) fn errors(&self, (scenario, connections): (Scenario, usize), target: &str) -> u64 {

@@ -176,10 +176,12 @@ pub(crate) fn write(socket: &mut TcpStream, bytes: &[u8]) -> Option<usize> {
 }
 
 fn applied(number: Option<u64>, shared: &Shared) {
-    let number = number.unwrap_or(0);
-    let last = shared.last_write.swap(number, Relaxed);
-    if number != last + 1 {
-        shared.out_of_order.fetch_add(1, Relaxed);
+    let lane = number.map_or(usize::MAX, mcp::lane_of);
+    match (number, shared.next_write.get(lane)) {
+        (Some(number), Some(next)) if next.swap(number + 1, Relaxed) == number => {}
+        _ => {
+            shared.out_of_order.fetch_add(1, Relaxed);
+        }
     }
     shared.writes.fetch_add(1, Relaxed);
 }

@@ -18,7 +18,10 @@ use self::answers::Answers;
 pub(crate) use self::answers::WORKSPACE_TOOLS;
 use self::connection::Connection;
 pub(crate) use self::connection::write;
-use crate::machine;
+use crate::{machine, mcp};
+
+/// How many agents the relay tells apart by the numbers of their writes.
+pub(crate) const LANES: usize = 64;
 
 /// A relay, also while it is away.
 pub(crate) struct Relay {
@@ -34,7 +37,7 @@ struct Running {
 }
 
 /// What the relay is told, and what it tells.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Shared {
     stop: AtomicBool,
     tools: AtomicUsize,
@@ -43,9 +46,9 @@ pub(crate) struct Shared {
     pub(crate) answered: AtomicU64,
     /// Writes applied.
     pub(crate) writes: AtomicU64,
-    /// The number of the last of them.
-    last_write: AtomicU64,
-    /// Writes whose number is not the one after the last.
+    /// Of each agent, the number that its next write has.
+    next_write: [AtomicU64; LANES],
+    /// Writes that have another number: some are missing before them, or they came twice.
     pub(crate) out_of_order: AtomicU64,
     /// Event streams that are open.
     pub(crate) streams: AtomicUsize,
@@ -60,8 +63,17 @@ impl Relay {
         let listener = std::net::TcpListener::bind("127.0.0.1:0")
             .and_then(|listener| listener.local_addr())
             .map_err(|error| format!("the relay has no port: {error}"))?;
-        let mut relay = Self { address: listener, core, shared: Arc::default(), running: None };
-        relay.shared.tools.store(30, Relaxed);
+        let shared = Shared {
+            stop: AtomicBool::new(false),
+            tools: AtomicUsize::new(30),
+            offers_streams: AtomicBool::new(false),
+            answered: AtomicU64::new(0),
+            writes: AtomicU64::new(0),
+            next_write: std::array::from_fn(|lane| AtomicU64::new(mcp::first_id(lane))),
+            out_of_order: AtomicU64::new(0),
+            streams: AtomicUsize::new(0),
+        };
+        let mut relay = Self { address: listener, core, shared: Arc::new(shared), running: None };
         relay.come_back()?;
         Ok(relay)
     }
@@ -84,11 +96,13 @@ impl Relay {
         self.shared.offers_streams.store(offers, Relaxed);
     }
 
-    /// Counts the writes from zero again; the first of them has this number.
-    pub(crate) fn expect_writes(&self, first: u64) {
+    /// Counts the writes from zero again, and each agent's from its first number.
+    pub(crate) fn forget_writes(&self) {
         self.shared.writes.store(0, Relaxed);
         self.shared.out_of_order.store(0, Relaxed);
-        self.shared.last_write.store(first - 1, Relaxed);
+        for (lane, next) in self.shared.next_write.iter().enumerate() {
+            next.store(mcp::first_id(lane), Relaxed);
+        }
     }
 
     /// Listens, on the port that it had.
@@ -129,7 +143,7 @@ impl Relay {
                 let seen = self.shared.writes.load(Relaxed);
                 return Err(format!("after {patience:?} the relay has {seen} writes of {count}"));
             }
-            std::thread::sleep(Duration::from_micros(500));
+            std::thread::sleep(Duration::from_micros(100));
         }
         Ok(())
     }

@@ -19,6 +19,15 @@ use crate::machine::on_core;
 pub(crate) struct Build {
     pub(crate) name: String,
     pub(crate) program: PathBuf,
+    /// Where a component is kept that is compiled at the first start, and not again.
+    pub(crate) cache: PathBuf,
+}
+
+impl Build {
+    /// Whether its core is in a sandbox, as the name of the program says.
+    pub(crate) fn is_component(&self) -> bool {
+        self.program.file_name().is_some_and(|name| name.to_string_lossy().contains("wasm"))
+    }
 }
 
 /// A sidecar that runs.
@@ -41,7 +50,7 @@ impl Sidecar {
         home: &Path,
         arguments: &[String],
     ) -> Result<Self, String> {
-        let Build { name, program } = build;
+        let Build { name, program, .. } = build;
         let failed = |error: std::io::Error| format!("{name} cannot be set up: {error}");
         fs::create_dir_all(home).map_err(failed)?;
         let token = home.join("token");
@@ -55,6 +64,7 @@ impl Sidecar {
         command.arg("serve").arg("--relay-url").arg(format!("http://{relay}/mcp"));
         command.arg("--data-dir").arg(home.join("data")).arg("--token-file").arg(&token);
         command.arg("--control").arg(format!("unix:{}", control.display())).args(arguments);
+        command.env("XDG_CACHE_HOME", &build.cache);
         command.env("RELAY_MCP_PROXY_SECRET", SECRET).stdin(Stdio::null()).stdout(Stdio::piped());
         let begun = Instant::now();
         let mut process = on_core(core, || Process::start(command, &log))??;
@@ -75,7 +85,7 @@ impl Sidecar {
     }
 
     /// What its control listener answers.
-    pub(crate) fn status(&self) -> Result<Value, String> {
+    fn status(&self) -> Result<Value, String> {
         let answer = client::control(&self.control, "/v1/status")?;
         serde_json::from_slice(&answer.body).map_err(|error| format!("the status is no JSON: {error}"))
     }
@@ -87,6 +97,12 @@ impl Sidecar {
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         let value = line.and_then(|value| value.split(' ').next()?.parse().ok());
         value.ok_or_else(|| format!("there is no metric {name}"))
+    }
+
+    /// How many writes are queued.
+    pub(crate) fn queued(&self) -> Result<u64, String> {
+        let status = self.status()?;
+        status["outbox"]["depth"].as_u64().ok_or_else(|| format!("a status without a depth: {status}"))
     }
 
     /// As something to be measured beside others.
