@@ -69,11 +69,11 @@ fn run(options: &Options) -> Result<String, String> {
 fn measured(options: &Options) -> Result<Results, String> {
     let cores = Cores::find()?;
     machine::open_files(40_000);
-    let builds = builds(options)?;
     let here = beside_us("")?;
     let disk = options.disk.as_deref().unwrap_or(&here);
     let home = tempfile::Builder::new().prefix(".bench-").tempdir_in(disk);
     let home = home.map_err(|error| format!("{} cannot be used: {error}", disk.display()))?;
+    let builds = builds(options, home.path())?;
     let bench = Bench {
         cores,
         builds: &builds,
@@ -88,6 +88,7 @@ fn measured(options: &Options) -> Result<Results, String> {
         ..Results::default()
     };
     machine::stay_on(cores.load)?;
+    compiled(&bench)?;
     if options.wants(Measure::Calls) {
         calls_of(options, &bench, &mut results)?;
     }
@@ -138,25 +139,36 @@ fn calls_of(options: &Options, bench: &Bench<'_>, results: &mut Results) -> Resu
     Ok(())
 }
 
+/// What a build compiles at its first start is there from then on.
+fn compiled(bench: &Bench<'_>) -> Result<(), String> {
+    let relay = Relay::start(bench.cores.load)?;
+    for build in bench.builds {
+        Sidecar::start(build, relay.address(), bench.cores.proxy, &bench.new_home(), &[])?;
+    }
+    Ok(())
+}
+
 /// The builds of the sidecar that are measured, the native one first.
-fn builds(options: &Options) -> Result<Vec<Build>, String> {
+fn builds(options: &Options, home: &Path) -> Result<Vec<Build>, String> {
     let native = options.binary.clone().map_or_else(|| beside_us("relay-mcp-proxy"), Ok)?;
     if !native.is_file() {
         let native = native.display();
         return Err(format!("there is no {native}: run `just bench`, or name another with --binary"));
     }
-    let mut builds = vec![Build { name: "native".into(), program: native }];
+    let build =
+        |name: &str, program| Build { name: name.into(), program, cache: home.join(format!("cache-{name}")) };
+    let mut builds = vec![build("native", native)];
     let component = match &options.component_binary {
         Some(named) if !named.is_file() => return Err(format!("there is no {}", named.display())),
         Some(named) => Some(named.clone()),
         None => Some(beside_us("relay-mcp-proxy-wasm")?).filter(|program| program.is_file()),
     };
-    builds.extend(component.map(|program| Build { name: "component".into(), program }));
+    builds.extend(component.map(|program| build("component", program)));
     for (name, path) in &options.also {
         if !Path::new(path).is_file() {
             return Err(format!("--also {name}: there is no {path}"));
         }
-        builds.push(Build { name: name.clone(), program: path.into() });
+        builds.push(build(name, path.into()));
     }
     Ok(builds)
 }

@@ -18,7 +18,6 @@ pub(crate) struct Run {
     pub(crate) connections: usize,
     pub(crate) round: u32,
     pub(crate) target: String,
-    pub(crate) requests: u64,
     pub(crate) errors: u64,
     pub(crate) per_second: f64,
     /// Milliseconds.
@@ -105,7 +104,6 @@ impl Once {
             connections: self.connections,
             round: self.round,
             target: target.name.clone(),
-            requests: outcome.requests,
             errors: outcome.errors,
             per_second: outcome.per_second(),
             p50: milliseconds(0.5),

@@ -32,7 +32,7 @@ pub(crate) fn measure(bench: &Bench<'_>) -> Result<Vec<Taken>, String> {
         let steps: [u64; 4] = bench.size([10_000, 100_000, 500_000, 1_000_000], [100, 500, 1_000, 2_000]);
         eprintln!("memory after {} requests: {}", steps[3], build.name);
         let home = bench.new_home();
-        // The second start is like all that follow: what is compiled once is there.
+        // The second start is like all that follow: it finds a store.
         drop(Sidecar::start(build, relay.address(), bench.cores.proxy, &home, &[])?);
         let sidecar = Sidecar::start(build, relay.address(), bench.cores.proxy, &home, &[])?;
         std::thread::sleep(bench.size(Duration::from_secs(2), Duration::ZERO));

@@ -36,8 +36,8 @@ impl Outage {
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Short => "away for 0.3 s: a call made meanwhile is answered by the relay",
-            Self::LongAndBusy => "away for 4 s: first call answered, an agent asks every 10 ms",
-            Self::LongAndQuiet => "away for 4 s: a queued write arrives, nobody asks",
+            Self::LongAndBusy => "long away: first call answered, an agent asks every 10 ms",
+            Self::LongAndQuiet => "long away: a queued write arrives, nobody asks",
         }
     }
 }

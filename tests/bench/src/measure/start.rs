@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Bench;
 use crate::mcp::Scenario;
+use crate::process::Memory;
 use crate::relay::Relay;
 use crate::target::Sidecar;
 use crate::target::sidecar::Build;
@@ -14,6 +15,8 @@ pub(crate) struct Started {
     pub(crate) target: String,
     /// The very first: a new data directory, and for a component no compiled code.
     pub(crate) first: f64,
+    /// What it takes then, in KiB.
+    pub(crate) first_rss: u64,
     pub(crate) ready: Vec<f64>,
     /// Until a call is answered, in a session that was opened for it.
     pub(crate) answered: Vec<f64>,
@@ -30,12 +33,11 @@ pub(crate) fn measure(bench: &Bench<'_>) -> Result<Vec<Started>, String> {
     let mut all = Vec::new();
     for build in bench.builds {
         let home = bench.new_home();
-        let first = Sidecar::start(build, relay.address(), bench.cores.proxy, &home, &[])?;
-        let first = milliseconds(first.ready_after);
-        all.push((
-            home,
-            Started { target: build.name.clone(), first, ready: Vec::new(), answered: Vec::new() },
-        ));
+        let fresh = Build { cache: home.join("cache"), ..build.clone() };
+        let sidecar = Sidecar::start(&fresh, relay.address(), bench.cores.proxy, &home, &[])?;
+        let (first, first_rss) = (milliseconds(sidecar.ready_after), Memory::of(sidecar.pid()).rss);
+        let target = build.name.clone();
+        all.push((home, Started { target, first, first_rss, ready: Vec::new(), answered: Vec::new() }));
     }
     for _ in 0..starts {
         for (build, (home, started)) in bench.builds.iter().zip(&mut all) {

@@ -47,7 +47,7 @@ pub(super) fn streams(results: &Results) -> String {
 
 pub(super) fn starts(results: &Results) -> String {
     let Some(first) = results.starts.first() else { return String::new() };
-    let headings = ["", "very first", "ready, median", "p95", "first answer, median", "p95"];
+    let headings = ["", "very first", "its RSS MiB", "ready, median", "p95", "first answer, median", "p95"];
     let mut table = Table::new(&headings, 1);
     for started in &results.starts {
         let p95 = |values: &[f64]| number(quantile(values.iter().copied(), 0.95), 1);
@@ -55,6 +55,7 @@ pub(super) fn starts(results: &Results) -> String {
         table.row(&[
             started.target.clone(),
             number(started.first, 1),
+            mib(started.first_rss),
             middle(&started.ready),
             p95(&started.ready),
             middle(&started.answered),
