@@ -49,12 +49,9 @@ bench-core *arguments:
 
 # what the sidecar costs, beside nginx where it is installed; see tests/bench/README.md
 bench *arguments:
-    cargo build --release --locked -p relay-mcp-host-native -p relay-mcp-host-wasm -p relay-mcp-bench --bins
+    cargo build --release --locked
+    cargo build --release --locked -p relay-mcp-host-wasm
     cargo run --release --locked -p relay-mcp-bench -- {{ arguments }}
-
-# what the sidecar costs beside nginx (needs nginx and wrk, or --install)
-bench-sidecar *arguments:
-    tests/bench/sidecar.sh {{ arguments }}
 
 # the world of the tests from seeds, such as `just simulate --runs 100000`, `--seconds 600` or `--seed 4711`
 simulate *arguments:

@@ -33,7 +33,7 @@ use clap::Parser;
 
 use crate::machine::Cores;
 use crate::measure::calls::{self, Plan};
-use crate::measure::{Bench, drain, memory, recovery, start, streams, writes};
+use crate::measure::{Bench, check, drain, memory, recovery, start, streams, writes};
 use crate::options::{Measure, Options};
 use crate::relay::Relay;
 use crate::results::Results;
@@ -80,6 +80,7 @@ fn measured(options: &Options) -> Result<Results, String> {
         home: home.path(),
         rounds: options.rounds(),
         seconds: options.seconds(),
+        without_wrk: options.without_wrk,
         quick: options.quick,
     };
     let mut results = Results {
@@ -89,8 +90,8 @@ fn measured(options: &Options) -> Result<Results, String> {
     };
     machine::stay_on(cores.load)?;
     compiled(&bench)?;
-    if options.wants(Measure::Calls) {
-        calls_of(options, &bench, &mut results)?;
+    if options.wants(Measure::Calls) || options.wants(Measure::Check) {
+        passing(options, &bench, &mut results)?;
     }
     if options.wants(Measure::Memory) {
         results.memory = memory::measure(&bench)?;
@@ -113,7 +114,8 @@ fn measured(options: &Options) -> Result<Results, String> {
     Ok(results)
 }
 
-fn calls_of(options: &Options, bench: &Bench<'_>, results: &mut Results) -> Result<(), String> {
+/// What passes through, measured at all targets.
+fn passing(options: &Options, bench: &Bench<'_>, results: &mut Results) -> Result<(), String> {
     let relay = Relay::start(bench.cores.load)?;
     let (address, core) = (relay.address(), bench.cores.proxy);
     let mut targets = vec![Target::direct(address)];
@@ -126,16 +128,21 @@ fn calls_of(options: &Options, bench: &Bench<'_>, results: &mut Results) -> Resu
     for (name, command) in &options.program {
         targets.push(program::start(name, command, address, core, &bench.new_home())?);
     }
-    let plan = Plan {
-        scenarios: &options.scenarios,
-        connections: &options.connections,
-        rounds: bench.rounds,
-        seconds: bench.seconds,
-    };
-    results.runs = calls::measure(&plan, &relay, &targets)?;
-    results.scenarios.clone_from(&options.scenarios);
-    results.connections.clone_from(&options.connections);
     results.targets = targets.iter().map(|target| target.name.clone()).collect();
+    if options.wants(Measure::Check) {
+        results.checks = check::measure(bench, &relay, &targets)?;
+    }
+    if options.wants(Measure::Calls) {
+        let plan = Plan {
+            scenarios: &options.scenarios,
+            connections: &options.connections,
+            rounds: bench.rounds,
+            seconds: bench.seconds,
+        };
+        results.runs = calls::measure(&plan, &relay, &targets)?;
+        results.scenarios.clone_from(&options.scenarios);
+        results.connections.clone_from(&options.connections);
+    }
     Ok(())
 }
 
@@ -161,6 +168,7 @@ fn builds(options: &Options, home: &Path) -> Result<Vec<Build>, String> {
     let component = match &options.component_binary {
         Some(named) if !named.is_file() => return Err(format!("there is no {}", named.display())),
         Some(named) => Some(named.clone()),
+        None if options.without_component => None,
         None => Some(beside_us("relay-mcp-proxy-wasm")?).filter(|program| program.is_file()),
     };
     builds.extend(component.map(|program| build("component", program)));

@@ -31,6 +31,17 @@ impl Scenario {
         }
     }
 
+    /// As the picture calls it, where there is little room.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Small => "call 400 B",
+            Self::Large => "call 100 KB",
+            Self::Events => "20 events",
+            Self::Menu30 => "30 tools",
+            Self::Menu1000 => "1,000 tools",
+        }
+    }
+
     /// As the command line calls it.
     pub(crate) fn name(self) -> &'static str {
         match self {

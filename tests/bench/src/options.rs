@@ -25,7 +25,7 @@ pub(crate) struct Options {
     pub(crate) also: Vec<(String, String)>,
 
     /// Measure another proxy too; may be given several times. The command finds BENCH_RELAY_URL, BENCH_PORT,
-    /// BENCH_SECRET and BENCH_TOKEN in its environment, and answers at /mcp on that port
+    /// BENCH_SECRET and BENCH_TOKEN in its environment, and answers at /mcp on that port; see the README
     #[arg(long, value_name = "NAME=COMMAND", value_parser = named)]
     pub(crate) program: Vec<(String, String)>,
 
@@ -64,6 +64,14 @@ pub(crate) struct Options {
     /// Leave nginx out
     #[arg(long)]
     pub(crate) without_nginx: bool,
+
+    /// Leave the sidecar with its core in a sandbox out
+    #[arg(long, conflicts_with = "component_binary")]
+    pub(crate) without_component: bool,
+
+    /// Do not ask wrk
+    #[arg(long)]
+    pub(crate) without_wrk: bool,
 }
 
 /// What can be measured.
@@ -71,6 +79,8 @@ pub(crate) struct Options {
 pub(crate) enum Measure {
     /// What a request costs that passes through
     Calls,
+    /// Whether the benchmark itself can be trusted
+    Check,
     /// How much memory is taken, idle and after a million requests
     Memory,
     /// How long a start takes

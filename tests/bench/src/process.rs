@@ -30,10 +30,15 @@ impl Used {
     pub(crate) fn since(&self, before: &Self) -> Duration {
         let has_lost = before.threads.iter().any(|(id, _)| !self.threads.iter().any(|(now, _)| now == id));
         if has_lost || self.threads.is_empty() {
-            return TICK * u32::try_from(self.ticks.saturating_sub(before.ticks)).unwrap_or(u32::MAX);
+            return self.ticks_since(before);
         }
         let sum = |used: &Self| used.threads.iter().map(|(_, nanos)| nanos).sum::<u64>();
         Duration::from_nanos(sum(self).saturating_sub(sum(before)))
+    }
+
+    /// The same, counted in ticks.
+    pub(crate) fn ticks_since(&self, before: &Self) -> Duration {
+        TICK * u32::try_from(self.ticks.saturating_sub(before.ticks)).unwrap_or(u32::MAX)
     }
 }
 
@@ -73,8 +78,15 @@ pub(crate) fn children(pid: u32) -> Vec<u32> {
     text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }
 
-/// The memory that the kernel holds for TCP sockets' buffers, in KiB.
-pub(crate) fn socket_buffers() -> u64 {
+/// The memory that the kernel has for itself, sockets and what waits in them among it, in KiB.
+pub(crate) fn kernel_memory() -> u64 {
+    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let slab = text.lines().find_map(|line| line.strip_prefix("Slab:"));
+    let slab = slab.and_then(|slab| slab.trim().trim_end_matches(" kB").parse().ok());
+    slab.unwrap_or(0u64) + socket_buffers()
+}
+
+fn socket_buffers() -> u64 {
     let text = fs::read_to_string("/proc/net/sockstat").unwrap_or_default();
     let line = text.lines().find(|line| line.starts_with("TCP:")).unwrap_or_default();
     let pages = line.rsplit_once("mem ").and_then(|(_, pages)| pages.trim().parse().ok());

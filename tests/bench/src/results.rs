@@ -2,6 +2,7 @@
 
 use crate::mcp::Scenario;
 use crate::measure::calls::Run;
+use crate::measure::check::Check;
 use crate::measure::drain::Drained;
 use crate::measure::memory::Taken;
 use crate::measure::recovery::Recovered;
@@ -21,6 +22,7 @@ pub(crate) struct Results {
     /// Those of the targets that are sidecars.
     pub(crate) builds: Vec<String>,
     pub(crate) runs: Vec<Run>,
+    pub(crate) checks: Vec<Check>,
     pub(crate) memory: Vec<Taken>,
     pub(crate) starts: Vec<Started>,
     pub(crate) writes: Vec<Round>,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::client::Endpoint;
 use crate::load::{Load, Prepared, Until};
 use crate::mcp::{ID, Scenario};
-use crate::process::{Memory, Used};
+use crate::process::Memory;
 use crate::relay::Relay;
 use crate::stats::median;
 use crate::target::Target;
@@ -46,21 +46,16 @@ pub(crate) fn measure(plan: &Plan<'_>, relay: &Relay, targets: &[Target]) -> Res
     let mut runs = Vec::new();
     for &scenario in plan.scenarios {
         relay.set_tools(scenario.tools());
-        let sessions =
-            targets.iter().map(|target| checked(scenario, target)).collect::<Result<Vec<_>, _>>()?;
+        let ready = ready(scenario, targets)?;
         for &connections in plan.connections {
             for round in 1..=plan.rounds {
-                eprintln!(
-                    "{}, {connections} connections, round {round} of {}",
-                    scenario.title(),
-                    plan.rounds
-                );
+                eprintln!("{}, {connections} at once, round {round} of {}", scenario.title(), plan.rounds);
+                let once = Once { scenario, connections, round, seconds: plan.seconds };
                 // Who begins differs, so that nobody always runs after the same one.
-                for at in 0..targets.len() {
-                    let at = (at + round as usize) % targets.len();
-                    let run = Once { scenario, connections, round, seconds: plan.seconds };
-                    let done = run.against(&targets[at], sessions[at].as_deref());
-                    runs.push(done.map_err(|why| format!("{}: {why}", targets[at].name))?);
+                for at in 0..ready.len() {
+                    let (target, session) = &ready[(at + round as usize) % ready.len()];
+                    let run = once.against(target, session.as_deref());
+                    runs.extend(unless_foreign(target, run)?);
                 }
             }
         }
@@ -68,14 +63,33 @@ pub(crate) fn measure(plan: &Plan<'_>, relay: &Relay, targets: &[Target]) -> Res
     Ok(runs)
 }
 
+/// The targets that answer this rightly, each with a session.
+fn ready(scenario: Scenario, targets: &[Target]) -> Result<Vec<(&Target, Option<String>)>, String> {
+    let mut ready = Vec::new();
+    for target in targets {
+        let session = unless_foreign(target, checked(scenario, target))?;
+        ready.extend(session.map(|session| (target, session)));
+    }
+    Ok(ready)
+}
+
 /// A session with this target, after a request whose answer is the right one.
 fn checked(scenario: Scenario, target: &Target) -> Result<Option<String>, String> {
-    let asked = || {
-        let session = target.endpoint.greet()?;
-        let answer = target.endpoint.ask(session.as_deref(), &scenario.body("42"))?;
-        scenario.check("42", &answer).map(|()| session)
-    };
-    asked().map_err(|why| format!("{}: {why}", target.name))
+    let session = target.endpoint.greet()?;
+    let answer = target.endpoint.ask(session.as_deref(), &scenario.body("42"))?;
+    scenario.check("42", &answer).map(|()| session)
+}
+
+/// What another's program cannot is left out, and ours must.
+fn unless_foreign<T>(target: &Target, done: Result<T, String>) -> Result<Option<T>, String> {
+    match done {
+        Ok(done) => Ok(Some(done)),
+        Err(why) if target.is_foreign => {
+            eprintln!("left out: {}: {why}", target.name);
+            Ok(None)
+        }
+        Err(why) => Err(format!("{}: {why}", target.name)),
+    }
 }
 
 struct Once {
@@ -90,10 +104,9 @@ impl Once {
         let mut requests = [prepared(&target.endpoint, session, self.scenario)];
         let mut load = Load::connect(&target.endpoint, self.connections)?;
         load.run(&mut requests, Until::Time(Duration::from_secs_f64(self.seconds / 10.0)))?;
-        let used = || target.pid.map(Used::by).transpose();
-        let before = used()?;
+        let before = target.used()?;
         let outcome = load.run(&mut requests, Until::Time(Duration::from_secs_f64(self.seconds)))?;
-        let after = used()?;
+        let after = target.used()?;
         if let Some(error) = &outcome.error {
             eprintln!("{}: {} errors, the first: {error}", target.name, outcome.errors);
         }

@@ -1,6 +1,7 @@
 //! What is measured, one after the other.
 
 pub(crate) mod calls;
+pub(crate) mod check;
 pub(crate) mod drain;
 pub(crate) mod memory;
 pub(crate) mod queue;
@@ -24,6 +25,8 @@ pub(crate) struct Bench<'a> {
     pub(crate) home: &'a Path,
     pub(crate) rounds: u32,
     pub(crate) seconds: f64,
+    /// Whether another load generator is not to be asked.
+    pub(crate) without_wrk: bool,
     /// Only whether it works is asked.
     pub(crate) quick: bool,
 }

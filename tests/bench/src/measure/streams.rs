@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Bench;
 use crate::machine;
-use crate::process::{Memory, Used, socket_buffers};
+use crate::process::{Memory, Used, kernel_memory};
 use crate::relay::Relay;
 use crate::target::sidecar::Build;
 use crate::target::{Sidecar, wait_for};
@@ -21,8 +21,8 @@ pub(crate) struct Idle {
     pub(crate) streams: usize,
     /// Of the proxy, in KiB for each stream.
     pub(crate) rss: f64,
-    /// Buffers of all sockets, at both ends, in KiB for each stream.
-    pub(crate) buffers: f64,
+    /// Of the kernel, for all sockets at both ends, in KiB for each stream.
+    pub(crate) kernel: f64,
     /// How much of a core the proxy uses meanwhile.
     pub(crate) cpu: f64,
 }
@@ -70,7 +70,7 @@ fn once(
     let endpoint = &sidecar.endpoint;
     let sessions =
         (0..streams.div_ceil(PER_SESSION)).map(|_| endpoint.greet()).collect::<Result<Vec<_>, _>>()?;
-    let (rss, buffers) = (Memory::of(sidecar.pid()).rss, socket_buffers());
+    let (rss, kernel) = (Memory::of(sidecar.pid()).rss, kernel_memory());
     let mut open = Vec::with_capacity(streams);
     for at in 0..streams {
         let session = sessions[at % sessions.len()].as_deref();
@@ -85,14 +85,13 @@ fn once(
         wait_for("the relay has all streams", Duration::from_secs(60), all)?;
     }
     let per_stream = |now: u64, before: u64| now.saturating_sub(before) as f64 / streams as f64;
-    let (rss, buffers) =
-        (per_stream(Memory::of(sidecar.pid()).rss, rss), per_stream(socket_buffers(), buffers));
+    let (rss, kernel) = (per_stream(Memory::of(sidecar.pid()).rss, rss), per_stream(kernel_memory(), kernel));
     let before = Used::by(sidecar.pid())?;
     // Longer than the time between two signs of life (B-7.1).
     let time = bench.size(Duration::from_secs(26), Duration::from_millis(100));
     std::thread::sleep(time);
     let cpu = Used::by(sidecar.pid())?.since(&before).as_secs_f64() / time.as_secs_f64();
-    Ok(Idle { target: build.name.clone(), with_relay, streams, rss, buffers, cpu })
+    Ok(Idle { target: build.name.clone(), with_relay, streams, rss, kernel, cpu })
 }
 
 /// The first sign of life, which comes at once.

@@ -58,3 +58,16 @@ fn table(results: &Results, scenario: Scenario, base: &str) -> String {
     }
     table.finish()
 }
+
+/// The table of what should be 1.
+pub(super) fn checks(results: &Results) -> String {
+    if results.checks.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(&["", "median"], 1);
+    for check in &results.checks {
+        table.row(&[check.what.clone(), number(check.ratio, 3)]);
+    }
+    format!("Calls of 400 bytes on 16 connections. All of it should be 1; only requests/s of wrk may be less, since it takes more of \
+         the core that it shares with the relay.\n\n{}", table.finish())
+}

@@ -25,21 +25,20 @@ pub(super) fn memory(results: &Results) -> String {
 
 pub(super) fn streams(results: &Results) -> String {
     let Some(first) = results.streams.first() else { return String::new() };
-    let headings =
-        ["", "streams of the relay", "RSS KiB/stream", "socket buffers KiB/stream", "CPU, % of a core"];
+    let headings = ["", "streams of the relay", "RSS KiB/stream", "kernel KiB/stream", "CPU, % of a core"];
     let mut table = Table::new(&headings, 2);
     for idle in &results.streams {
         table.row(&[
             idle.target.clone(),
             if idle.with_relay { "one for each" } else { "none" }.into(),
             number(idle.rss, 2),
-            number(idle.buffers, 2),
+            number(idle.kernel, 2),
             number(idle.cpu * 100.0, 1),
         ]);
     }
     format!(
-        "{} streams (GET) on which nothing happens but a sign of life every 25 s. The buffers are the kernel's, of all sockets at both ends, \
-         and not part of the RSS.\n\n{}",
+        "{} streams (GET) on which nothing happens but a sign of life every 25 s. What the kernel takes for the sockets \
+         is counted at both ends, and not part of the RSS.\n\n{}",
         number(first.streams as f64, 0),
         table.finish()
     )

@@ -20,6 +20,7 @@ pub(crate) fn markdown(results: &Results, picture: Option<&str>) -> String {
     if let Some(picture) = picture {
         text += &format!("\n![Calls of 400 bytes, and the CPU time of all kinds of request]({picture})\n");
     }
+    text += &section("Whether to trust it", calls::checks(results));
     text += &section("Requests that pass through", calls::tables(results));
     text += &section("Writes that are queued", store::writes(results));
     text += &section("A queue that drains", store::drains(results));

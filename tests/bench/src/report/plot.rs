@@ -49,14 +49,14 @@ fn panels(results: &Results) -> Vec<Panel> {
     }
     let by_connections = |title: &str, digits, value: fn(&Run) -> Option<f64>| Panel {
         title: title.into(),
-        groups: results.connections.iter().map(|connections| format!("{connections} connections")).collect(),
+        groups: results.connections.iter().map(|count| connections(*count)).collect(),
         values: series(results, results.connections.iter().map(|count| (Scenario::Small, *count)), value),
         digits,
     };
     let middle = results.connections[results.connections.len() / 2];
     let by_scenario = |title: String, digits, value: fn(&Run) -> Option<f64>| Panel {
         title,
-        groups: results.scenarios.iter().map(|scenario| scenario.title().to_owned()).collect(),
+        groups: results.scenarios.iter().map(|scenario| scenario.label().to_owned()).collect(),
         values: series(results, results.scenarios.iter().map(|scenario| (*scenario, middle)), value),
         digits,
     };
@@ -67,9 +67,13 @@ fn panels(results: &Results) -> Vec<Panel> {
             Some(run.per_second)
         }));
     }
-    panels.push(by_scenario(format!("CPU µs/request, {middle} connections"), 0, |run| run.cpu));
-    panels.push(by_scenario(format!("requests/s, {middle} connections"), 0, |run| Some(run.per_second)));
+    panels.push(by_scenario(format!("CPU µs/request, {}", connections(middle)), 0, |run| run.cpu));
+    panels.push(by_scenario(format!("requests/s, {}", connections(middle)), 0, |run| Some(run.per_second)));
     panels
+}
+
+fn connections(count: usize) -> String {
+    format!("{count} connection{}", if count == 1 { "" } else { "s" })
 }
 
 fn series(

@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 pub(crate) use self::sidecar::Sidecar;
 use crate::client::Endpoint;
+use crate::process::Used;
 
 /// The token that the relay would want.
 pub(crate) const TOKEN: &str = "a-token-of-the-benchmark";
@@ -29,6 +30,8 @@ pub(crate) struct Target {
     pub(crate) endpoint: Endpoint,
     /// Whose CPU time and memory are counted; none for the relay itself.
     pub(crate) pid: Option<u32>,
+    /// Not of ours: it may not hand on everything.
+    pub(crate) is_foreign: bool,
     /// Ended with the target.
     _process: Option<Process>,
 }
@@ -40,7 +43,17 @@ impl Target {
         counted: Option<u32>,
         process: Option<Process>,
     ) -> Self {
-        Self { name: name.into(), endpoint, pid: counted, _process: process }
+        Self { name: name.into(), endpoint, pid: counted, is_foreign: false, _process: process }
+    }
+
+    /// Another's program.
+    pub(crate) fn foreign(name: &str, endpoint: Endpoint, process: Process) -> Self {
+        Self { is_foreign: true, ..Self::new(name, endpoint, Some(process.pid()), Some(process)) }
+    }
+
+    /// The CPU time that it used so far.
+    pub(crate) fn used(&self) -> Result<Option<Used>, String> {
+        self.pid.map(Used::by).transpose()
     }
 
     /// The relay without a proxy.

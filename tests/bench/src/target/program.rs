@@ -1,13 +1,17 @@
 //! Another proxy, started by a command of the user's.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use serde_json::Value;
+
 use super::{Process, SECRET, START, TOKEN, Target, endpoint, free_port, tail, wait_for};
 use crate::machine::on_core;
 
-/// Starts it in front of this relay, on this core. It is told by its environment what to do: see the README.
+/// Starts it in front of this relay, on this core. It is told by its environment what to do, and listens where it is told, or
+/// says in a line of JSON on stdout on which port: see the README.
 pub(crate) fn start(
     name: &str,
     command_line: &str,
@@ -15,10 +19,10 @@ pub(crate) fn start(
     core: usize,
     home: &Path,
 ) -> Result<Target, String> {
-    std::fs::create_dir_all(home).map_err(|error| format!("{name} cannot be set up: {error}"))?;
+    let failed = |error: std::io::Error| format!("{name} cannot be set up: {error}");
+    fs::create_dir_all(home).map_err(failed)?;
     let port = free_port()?;
-    let address = SocketAddr::from(([127, 0, 0, 1], port));
-    let log = home.join("stderr");
+    let (said, log) = (home.join("stdout"), home.join("stderr"));
     let mut command = Command::new("sh");
     // What is counted is the program, not the shell.
     command.arg("-c").arg(format!("exec {command_line}"));
@@ -28,16 +32,23 @@ pub(crate) fn start(
         .env("BENCH_SECRET", SECRET)
         .env("BENCH_TOKEN", TOKEN)
         .stdin(Stdio::null())
-        .stdout(Stdio::null());
+        .stdout(fs::File::create(&said).map_err(failed)?);
     let mut process = on_core(core, || Process::start(command, &log))??;
-    let endpoint = endpoint(address);
-    let ready = wait_for(&format!("{name} listens on port {port}"), START, || {
-        let has_ended = process.has_ended();
-        (has_ended || endpoint.connect().is_ok()).then_some(!has_ended)
+    let ready = wait_for(&format!("{name} takes connections"), START, || {
+        let endpoint = endpoint(SocketAddr::from(([127, 0, 0, 1], told(&said).unwrap_or(port))));
+        let is_up = endpoint.connect().is_ok();
+        (is_up || process.has_ended()).then_some(is_up.then_some(endpoint))
     });
     match ready {
-        Ok(true) => Ok(Target::new(name, endpoint, Some(process.pid()), Some(process))),
-        Ok(false) => Err(format!("{name} ended at once: {}", tail(&log))),
+        Ok(Some(endpoint)) => Ok(Target::foreign(name, endpoint, process)),
+        Ok(None) => Err(format!("{name} ended at once: {}", tail(&log))),
         Err(why) => Err(format!("{why}: {}", tail(&log))),
     }
+}
+
+/// The port in the first line of JSON.
+fn told(said: &Path) -> Option<u16> {
+    let text = fs::read_to_string(said).ok()?;
+    let line: Value = text.lines().find_map(|line| serde_json::from_str(line).ok())?;
+    u16::try_from(line["port"].as_u64()?).ok()
 }
