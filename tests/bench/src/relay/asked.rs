@@ -21,7 +21,7 @@ impl<'a> Asked<'a> {
             // Cut off in the middle of a character.
             Err(error) => std::str::from_utf8(&body[..error.valid_up_to()]).unwrap_or(""),
         };
-        let number = after(text, "\"number\":").map(|rest| digits(rest));
+        let number = after(text, "\"number\":").map(digits);
         Self {
             id: after(text, "\"id\":").map(value),
             method: after(text, "\"method\":").map_or("", string),

@@ -68,6 +68,9 @@ pub(super) fn checks(results: &Results) -> String {
     for check in &results.checks {
         table.row(&[check.what.clone(), number(check.ratio, 3)]);
     }
-    format!("Calls of 400 bytes on 16 connections. All of it should be 1; only requests/s of wrk may be less, since it takes more of \
-         the core that it shares with the relay.\n\n{}", table.finish())
+    format!(
+        "Calls of 400 bytes on 16 connections. All of it should be 1; only requests/s of wrk may be less, since it takes more of \
+         the core that it shares with the relay.\n\n{}",
+        table.finish()
+    )
 }
