@@ -3,7 +3,6 @@
 use std::fs;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// Which core does what. With only one, both are the same, and the report says so.
 #[derive(Clone, Copy, Debug)]
@@ -16,9 +15,7 @@ pub(crate) struct Cores {
 impl Cores {
     /// The first two cores that this process may use.
     pub(crate) fn find() -> Result<Self, String> {
-        let allowed =
-            sched_getaffinity(None).map_err(|error| format!("the cores cannot be told: {error}"))?;
-        let cores: Vec<_> = (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core)).collect();
+        let cores = affinity::get()?;
         let proxy = *cores.first().ok_or("this process may use no core")?;
         Ok(Self { proxy, load: *cores.get(1).unwrap_or(&proxy), count: cores.len() })
     }
@@ -26,18 +23,45 @@ impl Cores {
 
 /// Has this thread, and what it starts from now on, run on one core only.
 pub(crate) fn stay_on(core: usize) -> Result<(), String> {
-    let mut set = CpuSet::new();
-    set.set(core);
-    sched_setaffinity(None, &set).map_err(|error| format!("core {core} cannot be chosen: {error}"))
+    affinity::set(&[core])
 }
 
 /// Does something on this core, such as starting a process that is to stay there.
 pub(crate) fn on_core<T>(core: usize, act: impl FnOnce() -> T) -> Result<T, String> {
-    let before = sched_getaffinity(None).map_err(|error| format!("the cores cannot be told: {error}"))?;
-    stay_on(core)?;
+    let before = affinity::get()?;
+    affinity::set(&[core])?;
     let done = act();
-    sched_setaffinity(None, &before).map_err(|error| format!("the cores cannot be chosen: {error}"))?;
+    affinity::set(&before)?;
     Ok(done)
+}
+
+/// The cores on which this thread may run.
+#[cfg(target_os = "linux")]
+mod affinity {
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+    pub(super) fn get() -> Result<Vec<usize>, String> {
+        let set = sched_getaffinity(None).map_err(|error| format!("the cores cannot be told: {error}"))?;
+        Ok((0..CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect())
+    }
+
+    pub(super) fn set(cores: &[usize]) -> Result<(), String> {
+        let mut set = CpuSet::new();
+        cores.iter().for_each(|core| set.set(*core));
+        sched_setaffinity(None, &set).map_err(|error| format!("cores {cores:?} cannot be chosen: {error}"))
+    }
+}
+
+/// Elsewhere the benchmark is built, so that the workspace is, and does not run.
+#[cfg(not(target_os = "linux"))]
+mod affinity {
+    pub(super) fn get() -> Result<Vec<usize>, String> {
+        Err("the benchmark needs Linux".into())
+    }
+
+    pub(super) fn set(_cores: &[usize]) -> Result<(), String> {
+        get().map(drop)
+    }
 }
 
 /// Lets this process, and those that it starts, have so many files open, if it may; how many it is then.

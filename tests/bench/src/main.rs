@@ -1,5 +1,4 @@
 //! What relay-mcp-proxy costs, beside nginx and the bare relay: see `tests/bench/README.md`.
-#![cfg(target_os = "linux")]
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
