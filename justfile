@@ -43,13 +43,15 @@ mutations-apply:
 deny:
     cargo deny --locked check licenses bans sources
 
-# what a step of the machine costs; arguments choose benchmarks, such as `just bench menu`
-bench *arguments:
+# what a step of the machine costs; arguments choose benchmarks, such as `just bench-core menu`
+bench-core *arguments:
     cargo bench -p relay-mcp-core --locked -- {{ arguments }}
 
-# what the sidecar costs beside nginx (needs nginx and wrk, or --install)
-bench-sidecar *arguments:
-    tests/bench/sidecar.sh {{ arguments }}
+# what the sidecar costs, beside nginx where it is installed; see tests/bench/README.md
+bench *arguments:
+    cargo build --release --locked
+    cargo build --release --locked -p relay-mcp-host-wasm
+    cargo run --release --locked -p relay-mcp-bench -- {{ arguments }}
 
 # the world of the tests from seeds, such as `just simulate --runs 100000`, `--seconds 600` or `--seed 4711`
 simulate *arguments:
