@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::TRANSFER_ENCODING;
 use http::uri::{PathAndQuery, Scheme};
-use http::{HeaderMap, Method, Request, Response, Uri};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -105,7 +106,7 @@ impl RelayClient {
             sent: if error.is_connect() { Sent::No } else { Sent::Unknown },
             reason: root_cause(&error),
         });
-        (token, answer)
+        (token, answer.and_then(understood))
     }
 
     /// Whether the token, read again, is another one than a refused call carried (B-2.7).
@@ -126,6 +127,21 @@ impl RelayClient {
         parts.path_and_query = Some(target);
         Uri::from_parts(parts).unwrap_or_else(|_| self.endpoint.clone())
     }
+}
+
+/// Nothing that is no answer is taken for one: what follows a switch of protocols is no HTTP, and a body in a coding
+/// that nobody took off is not the body.
+fn understood(answer: Response<Incoming>) -> Result<Response<Incoming>, RelayFailure> {
+    let codings = answer.headers().get_all(TRANSFER_ENCODING);
+    let mut codings = codings.iter().filter(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+    let reason = if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+        "it switched protocols, which nobody asked for"
+    } else if codings.next().is_some() {
+        "its answer has a transfer coding that nobody asked for"
+    } else {
+        return Ok(answer);
+    };
+    Err(RelayFailure { sent: Sent::Unknown, reason: reason.to_owned() })
 }
 
 /// For a relay on plain http: loading the system's roots would cost every start for nothing.
