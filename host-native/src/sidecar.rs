@@ -132,7 +132,7 @@ impl<M: Machine + Send + 'static> Sidecar<M> {
         let secret = agent_secret(&settings.secret)?;
         let token = TokenSource::open(&settings.token)?;
         let relay = RelayClient::new(settings.relay.clone(), token.clone(), settings.connect_timeout)?;
-        let listener = listen(settings.listen).await?;
+        let listener = listen(settings.listen)?;
         let control = bind_control(&settings, &data_dir).await?;
         let ready = ready(&settings, &listener, &control)?;
 

@@ -100,7 +100,7 @@ pub(super) fn refuse(refusal: Refusal) -> Response<AgentBody> {
     *response.status_mut() = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::FORBIDDEN);
     response.headers_mut().extend(refusal.headers().iter().filter_map(headers::parsed));
     // Where such a body ends is for nobody to guess.
-    if refusal == Refusal::EncodedBody {
+    if matches!(refusal, Refusal::EncodedBody | Refusal::BodyTooSlow | Refusal::BodyBroken) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response

@@ -28,6 +28,7 @@ impl<M: Machine + Send + 'static> Server<M> {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(self.limits.head_timeout)
+            .max_header_size(self.limits.max_header_bytes)
             .max_buf_size(self.limits.max_header_bytes);
         let metrics = self.metrics.clone();
         let cut = Arc::new(Notify::new());

@@ -15,7 +15,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use relay_mcp_core::Machine;
 use relay_mcp_core::door::{Door, Refusal, Secret};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::driver::{AgentBody, Driver};
@@ -24,6 +24,10 @@ use crate::settings::HttpLimits;
 use crate::telemetry::Metrics;
 use crowd::Crowd;
 pub use open::Open;
+
+/// How many connections may wait to be accepted, as far as the system lets them. One that finds no room comes again a
+/// second later, by itself, and then later still.
+const BACKLOG: u32 = 4096;
 
 /// The wait after a failed accept, such as too many open files.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
@@ -42,8 +46,16 @@ pub struct ListenError {
 ///
 /// # Errors
 /// The address is in use, or not ours.
-pub async fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
-    TcpListener::bind(address).await.map_err(|source| ListenError { address, source })
+pub fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
+    bind(address).map_err(|source| ListenError { address, source })
+}
+
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A port that was just given up is free.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// The agent's side of a driver.
