@@ -27,7 +27,7 @@ fn is_event(line: &str) -> bool {
 
 /// Everything that a stranger, the agent and the relay can say, in every place that they can say it.
 async fn say_all(relay: &Relay, proxy: &Proxy) {
-    let long = HOSTILE.repeat(20_000);
+    let long = HOSTILE.repeat(500);
     for text in [HOSTILE, &long] {
         let name = json!(text);
         let params = |tool: &Value| json!({"name": tool, "arguments": {"idempotencyKey": text, "text": text}, "_meta": {text: text}});
@@ -70,16 +70,19 @@ async fn relay_says(relay: &Relay, agent: &Agent, text: &str) {
         json!({"jsonrpc": "2.0", "id": id, "error": {"code": -32000, "message": text, "data": text}})
             .to_string()
     };
-    for fault in [
-        Fault::Answer(Canned::json(500, error(json!(1)))),
-        Fault::Answer(Canned::json(400, error(json!(text)))),
-        Fault::Answer(Canned::text(503, text.to_owned())),
-        Fault::Answer(Canned::text(401, text.to_owned())),
-        Fault::Answer(Canned::json(200, text.to_owned())),
+    let all = ["x/y", "tools/list", "tools/call", "initialize"];
+    for (answer, methods) in [
+        (Canned::json(500, error(json!(1))), &all[..]),
+        (Canned::json(400, error(json!(text))), &all),
+        (Canned::text(401, text.to_owned()), &all),
+        (Canned::json(200, text.to_owned()), &all),
+        // An outage, which is waited for a while.
+        (Canned::text(503, text.to_owned()), &["x/y"]),
     ] {
-        for method in ["x/y", "tools/list", "tools/call", "initialize"] {
-            relay.next(On::Rpc(method), fault.clone());
-            let params = json!({"name": "relay_reply", "arguments": {"idempotencyKey": format!("{text}{method}{fault:?}").len().to_string() + text}});
+        for method in methods {
+            relay.next(On::Rpc(method), Fault::Answer(answer.clone()));
+            let key = format!("{} {method} {text}", answer.status);
+            let params = json!({"name": "relay_reply", "arguments": {"idempotencyKey": key}});
             agent.call(method, params).await;
             relay.heal();
         }
@@ -103,10 +106,10 @@ async fn lines(format: &str) -> Vec<String> {
     for n in 0..3 {
         agent.call("tools/call", keyed(&format!("{n}{HOSTILE}"))).await;
     }
-    agent.call("tools/call", keyed(&HOSTILE.repeat(5_000))).await;
+    agent.call("tools/call", keyed(&HOSTILE.repeat(1_000))).await;
     // Refused for good: a dead letter, with the relay's words as its reason.
     let refused =
-        json!({"jsonrpc": "2.0", "id": 1, "error": {"code": -32602, "message": HOSTILE.repeat(5_000)}})
+        json!({"jsonrpc": "2.0", "id": 1, "error": {"code": -32602, "message": HOSTILE.repeat(1_000)}})
             .to_string();
     relay.always(On::Rpc("tools/call"), Fault::Answer(Canned::json(200, refused)));
     relay.start_again().await;

@@ -226,17 +226,12 @@ async fn what_belongs_to_a_connection_stays_on_it() {
     let relay = WireRelay::start().await;
     let proxy = relay.proxy().token("the-token-of-the-runner").start().await;
     let lines = format!(
-        "connection: keep-alive, authorization, x-hop, content-length, host\r\nx-hop: 1\r\nkeep-alive: 5\r\n\
+        "connection: close, authorization, x-hop, content-length, host\r\nx-hop: 1\r\nkeep-alive: 5\r\n\
          upgrade: websocket\r\nte: trailers\r\nproxy-authorization: Basic x\r\nproxy-connection: close\r\n\
          expect: 100-continue\r\ncontent-length: {}\r\n",
         ASK.len()
     );
-    let mut raw = Raw::connect(proxy.agent().address()).await;
-    raw.send(head(&proxy, &lines) + ASK).await;
-    let mut said = raw.answer().await;
-    if said.starts_with("HTTP/1.1 100 Continue\r\n\r\n") {
-        said = said.split_off("HTTP/1.1 100 Continue\r\n\r\n".len()) + &raw.answer().await;
-    }
+    let said = said_until_closed(&proxy, head(&proxy, &lines) + ASK).await;
     assert!(said.contains("HTTP/1.1 200"), "{said}");
     let seen = relay.take_seen();
     seen[0].is_plain();
