@@ -17,7 +17,9 @@ fn what_is_pointed_at_is_there() {
         if pointers.is_empty() {
             missing.push(format!("G{guarantee} is shown by nothing"));
         }
-        missing.extend(pointers.into_iter().filter(|(file, test)| !is_there(&folder.join(file), test)).map(no_test));
+        missing.extend(
+            pointers.into_iter().filter(|(file, test)| !is_there(&folder.join(file), test)).map(no_test),
+        );
     }
     assert_eq!(missing, [""; 0]);
 }
@@ -38,7 +40,8 @@ fn each_attack_has_a_test_that_is_there() {
     // A file of attacks that the page does not speak of is not documented.
     for entry in fs::read_dir(folder.join("tests/holds_the_door")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        if name.ends_with(".rs") && !["main.rs", "wire.rs"].contains(&name.as_str()) && !files.contains(&name) {
+        if name.ends_with(".rs") && !["main.rs", "wire.rs"].contains(&name.as_str()) && !files.contains(&name)
+        {
             missing.push(format!("{name} is pointed at by nothing"));
         }
     }
