@@ -16,6 +16,9 @@ const OURS: &str = "the-token-of-the-runner";
 const NEXT: &str = "the-next-token-of-the-runner";
 const THEIRS: &str = "the-token-of-somebody-else";
 
+/// What the log says, and how the file is spoilt.
+type Exchange<'a> = (&'a str, &'a dyn Fn(&Path));
+
 /// The token that a request goes out with now.
 async fn token(relay: &Relay, proxy: &Proxy) -> Option<String> {
     relay.forget_requests();
@@ -36,7 +39,7 @@ async fn the_token_stays_as_it_was() {
     is_said_usable(&proxy, true).await;
     let elsewhere = proxy.home().path().join("elsewhere");
     write(&elsewhere, THEIRS, 0o600);
-    let exchanges: [(&str, &dyn Fn(&Path)); 8] = [
+    let exchanges: [Exchange<'_>; 8] = [
         ("has mode 0644", &|path| write(path, THEIRS, 0o644)),
         ("has mode 0622", &|path| write(path, THEIRS, 0o622)),
         ("is not a regular file, or is a link", &|path| symlink(&elsewhere, path).unwrap()),
