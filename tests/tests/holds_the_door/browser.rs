@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use relay_mcp_tests::proxy::Proxy;
-use relay_mcp_tests::relay::Relay;
+use relay_mcp_tests::relay::{Relay, port};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -38,8 +38,7 @@ async fn no_page_gets_through_the_door() {
     let start = Instant::now();
     let relay = Relay::start().await;
     // The page that will be of the proxy's own origin is served by the attacker at the proxy's very port.
-    let outer = Pages::serve(TcpListener::bind("127.0.0.1:0").await.unwrap());
-    let inner = Pages::serve(TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let (outer, inner) = (Pages::serve(listen().await), Pages::serve(listen().await));
     let port = inner.port();
     outer.load_inside(&format!("http://{EVIL}:{port}/"));
     inner.report_to(&format!("http://{EVIL}:{}", outer.port()));
@@ -81,6 +80,17 @@ async fn no_page_gets_through_the_door() {
     let arrived = refusals(&proxy.control().metrics().await);
     println!("the door refused {arrived} requests of pages");
     assert!(arrived >= 60, "{arrived} arrived");
+}
+
+/// On a port that stays free when it is given up, and to which browsers go.
+async fn listen() -> TcpListener {
+    const BLOCKED: u16 = 10_080;
+    loop {
+        let listener = port::listen_anywhere().await;
+        if listener.local_addr().unwrap().port() != BLOCKED {
+            return listener;
+        }
+    }
 }
 
 /// How many requests were refused with 403.
