@@ -10,9 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::TRANSFER_ENCODING;
 use http::uri::Scheme;
-use http::{HeaderMap, Method, Request, Response, Uri};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
+use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use relay_mcp_core::{RelayFailure, Sent};
@@ -126,6 +128,7 @@ impl RelayClient {
             }
             let mut error = match connection.send(request, target).await {
                 Ok(response) => {
+                    let response = understood(response)?;
                     let lease = Lease { connection, pool: self.pool.clone() };
                     return Ok(response.map(|body| RelayBody::new(body, lease)));
                 }
@@ -146,6 +149,21 @@ impl RelayClient {
     pub fn has_other_token(&self, used: Option<&Arc<str>>) -> bool {
         self.token.differs_from(used)
     }
+}
+
+/// Nothing that is no answer is taken for one: what follows a switch of protocols is no HTTP, and a body in a coding
+/// that nobody took off is not the body.
+fn understood(answer: Response<Incoming>) -> Result<Response<Incoming>, RelayFailure> {
+    let codings = answer.headers().get_all(TRANSFER_ENCODING);
+    let mut codings = codings.iter().filter(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+    let reason = if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+        "it switched protocols, which nobody asked for"
+    } else if codings.next().is_some() {
+        "its answer has a transfer coding that nobody asked for"
+    } else {
+        return Ok(answer);
+    };
+    Err(RelayFailure { sent: Sent::Unknown, reason: reason.to_owned() })
 }
 
 /// For a relay on plain http: loading the system's roots would cost every start for nothing.

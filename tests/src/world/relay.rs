@@ -86,7 +86,7 @@ impl Relay {
     /// Does what is asked.
     pub fn handle(&mut self, request: &SentRequest) -> Response {
         if request.token != self.token {
-            let status = if request.token % 2 == 0 { 403 } else { 401 };
+            let status = if request.token.is_multiple_of(2) { 403 } else { 401 };
             return Response { status, ..Response::default() };
         }
         if request.method == Method::Delete {
