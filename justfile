@@ -57,6 +57,10 @@ bench *arguments:
 simulate *arguments:
     cargo run --release --locked -p relay-mcp-tests --bin simulate -- {{ arguments }}
 
+# looks for bytes that break a target, such as `just fuzz sse -max_total_time=300` (needs cargo-fuzz and a C++ compiler)
+fuzz target *arguments:
+    tests/fuzz/run {{ target }} {{ arguments }}
+
 # breaks the code on purpose, one way after the other: each must be seen (some fifteen minutes)
 mutations *arguments:
     tests/mutations/run {{ arguments }}
