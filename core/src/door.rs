@@ -34,9 +34,18 @@ impl Secret {
     #[must_use]
     pub fn opens(&self, authorization: &[u8]) -> bool {
         let (scheme, credentials) = authorization.split_at(authorization.len().min("Bearer ".len()));
-        scheme.eq_ignore_ascii_case(b"Bearer ")
-            && bool::from(credentials.trim_ascii().ct_eq(self.0.as_bytes()))
+        scheme.eq_ignore_ascii_case(b"Bearer ") && is_same_secret(credentials.trim_ascii(), self.0.as_bytes())
     }
+}
+
+/// Looks at every byte that was presented, whatever it finds: how long that takes tells how much was presented, and
+/// nothing of the secret (B-1.3).
+fn is_same_secret(presented: &[u8], secret: &[u8]) -> bool {
+    let mut is_same = presented.len().ct_eq(&secret.len());
+    for (presented, secret) in presented.iter().zip(secret.iter().cycle()) {
+        is_same &= presented.ct_eq(secret);
+    }
+    is_same.into()
 }
 
 impl fmt::Debug for Secret {
@@ -176,8 +185,14 @@ pub enum Refusal {
         limit: usize,
     },
     /// B-1.7: 408.
+    #[error("the request head did not arrive in time (--head-timeout)")]
+    HeadTooSlow,
+    /// B-1.7: 408.
     #[error("the request body did not arrive in time (--body-timeout)")]
     BodyTooSlow,
+    /// 400: shorter than it was announced, or not in chunks as HTTP has them.
+    #[error("the request body ends too early, or its chunks are malformed")]
+    BodyBroken,
     /// B-1.7: 503.
     #[error("too many requests at once (--max-requests): try again in a second")]
     TooManyRequests,
@@ -203,7 +218,8 @@ impl Refusal {
             Self::UnknownMethod => 405,
             Self::EncodedBody => 415,
             Self::BodyTooLarge { .. } => 413,
-            Self::BodyTooSlow => 408,
+            Self::HeadTooSlow | Self::BodyTooSlow => 408,
+            Self::BodyBroken => 400,
             Self::TooManyRequests | Self::TooManyConnections | Self::TooManyBytes | Self::ShuttingDown => 503,
         }
     }
@@ -223,7 +239,9 @@ impl Refusal {
             | Self::ForeignHost
             | Self::ForeignOrigin
             | Self::BodyTooLarge { .. }
-            | Self::BodyTooSlow => {}
+            | Self::HeadTooSlow
+            | Self::BodyTooSlow
+            | Self::BodyBroken => {}
         }
         headers
     }
@@ -234,9 +252,11 @@ impl Refusal {
         let sentence = format!("{self}");
         match self {
             Self::UnknownPath | Self::UnknownMethod => Bytes::from(sentence),
-            Self::EncodedBody | Self::BodyTooLarge { .. } | Self::BodyTooSlow => {
-                jsonrpc::error_response(None, code::INVALID_REQUEST, &sentence, None)
-            }
+            Self::EncodedBody
+            | Self::BodyTooLarge { .. }
+            | Self::HeadTooSlow
+            | Self::BodyTooSlow
+            | Self::BodyBroken => jsonrpc::error_response(None, code::INVALID_REQUEST, &sentence, None),
             Self::ForeignHost
             | Self::ForeignOrigin
             | Self::Unauthorized

@@ -1,6 +1,9 @@
 //! Headers between HTTP and the machine: which cross is the core's rule, how is here.
 
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, HeaderMap, HeaderName, HeaderValue};
+use http::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue,
+    TRANSFER_ENCODING,
+};
 use relay_mcp_core::headers::{
     Header, HeaderEdit, RETRY_AFTER, concerns_machine, crosses_to_agent, crosses_to_relay,
 };
@@ -50,6 +53,10 @@ pub fn sign(headers: &mut HeaderMap, token: Option<&str>) {
 /// Removes from an answer of the relay what does not go on to the agent (B-2.3).
 pub fn strip_toward_agent(headers: &mut HeaderMap) {
     let named = named_by_connection(headers);
+    // Where both were there, the length was not what the body came by (RFC 9112, 6.3), and is another one perhaps.
+    if headers.contains_key(TRANSFER_ENCODING) {
+        headers.remove(CONTENT_LENGTH);
+    }
     let held_back: Vec<HeaderName> = headers
         .keys()
         .filter(|name| !crosses_to_agent(name.as_str()) || named.contains(name))

@@ -41,6 +41,7 @@ pub mod engine;
 pub mod handle;
 pub mod headers;
 mod open_files;
+mod private_file;
 pub mod relay_client;
 pub mod run;
 pub mod secret;

@@ -1,12 +1,13 @@
 //! Secrets in files of mode 0600 (B-1.4): the agent's, and the one of a control listener on TCP.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use relay_mcp_core::door::{Secret, check_secret};
 
+use crate::private_file::{self, Kind, PrivateFileError};
 use crate::settings::SecretOrigin;
 
 /// Why there is no secret. Never shows one.
@@ -20,33 +21,9 @@ pub enum SecretError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// Someone else could have put it there, or have it point elsewhere.
-    #[error("the secret file {} is not a regular file: put the secret itself there", path.display())]
-    NotAFile {
-        /// The file.
-        path: PathBuf,
-    },
-    /// It is no secret then.
-    #[error(
-        "the secret file {} has mode {mode:04o}, so others can read or change it: run `chmod 600 {}`",
-        path.display(), path.display()
-    )]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
-    /// The operating system would not.
-    #[error("the secret file {} cannot be {action}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What was tried.
-        action: &'static str,
-        /// What the operating system said.
-        source: io::Error,
-    },
+    /// Its file is not closed to others, or the operating system would not.
+    #[error(transparent)]
+    File(#[from] PrivateFileError),
     /// The operating system has no randomness to give.
     #[error("a secret cannot be minted: {0}")]
     NoRandomness(getrandom::Error),
@@ -82,14 +59,10 @@ pub fn existing_secret(origin: &SecretOrigin) -> Result<Option<Secret>, SecretEr
 /// # Errors
 /// As [`agent_secret`], and when the file is missing.
 pub fn read_text(path: &Path) -> Result<String, SecretError> {
-    let missing =
-        || SecretError::Io { path: path.to_owned(), action: "read", source: io::ErrorKind::NotFound.into() };
+    let missing = || PrivateFileError::io(Kind::Secret, path, "read", io::ErrorKind::NotFound.into());
     let text = read_file(path)?.ok_or_else(missing)?;
     fit(&text, &path.display().to_string()).map(|_| text)
 }
-
-/// More than any secret has.
-const MOST: u64 = 4096;
 
 fn read(path: &Path) -> Result<Option<Secret>, SecretError> {
     let Some(text) = read_file(path)? else { return Ok(None) };
@@ -101,33 +74,21 @@ fn fit(secret: &str, place: &str) -> Result<Secret, SecretError> {
 }
 
 fn read_file(path: &Path) -> Result<Option<String>, SecretError> {
-    let trouble = |source| SecretError::Io { path: path.to_owned(), action: "read", source };
-    let named = match path.symlink_metadata() {
-        Ok(named) => named,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(trouble(error)),
-    };
-    if !named.is_file() {
-        return Err(SecretError::NotAFile { path: path.to_owned() });
-    }
-    let file = File::open(path).map_err(trouble)?;
-    let opened = file.metadata().map_err(trouble)?;
-    if (opened.dev(), opened.ino()) != (named.dev(), named.ino()) {
-        return Err(SecretError::NotAFile { path: path.to_owned() });
-    }
-    if opened.mode() & 0o077 != 0 {
-        return Err(SecretError::Open { path: path.to_owned(), mode: opened.mode() & 0o7777 });
-    }
-    let mut text = String::new();
-    file.take(MOST).read_to_string(&mut text).map_err(trouble)?;
+    let Some(bytes) = private_file::read(Kind::Secret, path)? else { return Ok(None) };
+    let not_text = |_| unfit("a secret may hold visible ASCII characters only, no spaces", path);
+    let mut text = String::from_utf8(bytes).map_err(not_text)?;
     text.truncate(text.trim_end_matches(['\r', '\n']).len());
     Ok(Some(text))
+}
+
+fn unfit(reason: &'static str, path: &Path) -> SecretError {
+    SecretError::Unfit { place: path.display().to_string(), reason }
 }
 
 /// Writes it whole under another name and links it: nobody ever sees half a secret, and of two processes
 /// that create one at once both end with the same.
 fn create(path: &Path) -> Result<Secret, SecretError> {
-    let trouble = |source| SecretError::Io { path: path.to_owned(), action: "created", source };
+    let trouble = |source| SecretError::File(PrivateFileError::io(Kind::Secret, path, "created", source));
     let draft = path.with_added_extension(format!("new-{}", random_hex::<8>()?));
     let linked = write_draft(&draft, &random_hex::<32>()?)
         .and_then(|()| fs::hard_link(&draft, path))
@@ -159,7 +120,8 @@ pub(crate) fn random_hex<const BYTES: usize>() -> Result<String, SecretError> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+    use std::path::PathBuf;
 
     use super::*;
 
@@ -230,8 +192,10 @@ mod tests {
         let (directory, path) = place();
         write(&directory.path().join("elsewhere"), "0123456789abcdef", 0o600);
         symlink("elsewhere", &path).unwrap();
-        assert!(matches!(from_file(&path), Err(SecretError::NotAFile { .. })));
-        assert!(matches!(from_file(directory.path()), Err(SecretError::NotAFile { .. })));
+        for path in [&path, directory.path()] {
+            let error = from_file(path).unwrap_err().to_string();
+            assert!(error.contains("is not a regular file, or is a link"), "{error}");
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::engine::{CannotOpen, Engine, seed};
 use crate::handle::Handle;
 use crate::relay_client::{RelayClient, RelayClientError};
 use crate::secret::{SecretError, agent_secret};
-use crate::server::{ListenError, Server, listen};
+use crate::server::{ListenError, Open, Server, listen};
 use crate::settings::{ControlAddress, SecretOrigin, Settings, TokenOrigin};
 use crate::store::{DataDir, DataDirError, Sqlite, Store, StoreError};
 use crate::telemetry::Metrics;
@@ -108,7 +108,7 @@ pub struct Sidecar<M> {
     ready: Ready,
     handle: Handle,
     driver: Driver<M>,
-    door: JoinHandle<hyper_util::server::graceful::GracefulShutdown>,
+    door: JoinHandle<Open>,
     control: JoinHandle<()>,
     /// True once all is over, so that the control listener goes last.
     over: watch::Sender<bool>,
@@ -132,7 +132,7 @@ impl<M: Machine + Send + 'static> Sidecar<M> {
         let secret = agent_secret(&settings.secret)?;
         let token = TokenSource::open(&settings.token)?;
         let relay = RelayClient::new(settings.relay.clone(), token.clone(), settings.connect_timeout)?;
-        let listener = listen(settings.listen).await?;
+        let listener = listen(settings.listen)?;
         let control = bind_control(&settings, &data_dir).await?;
         let ready = ready(&settings, &listener, &control)?;
 
@@ -151,7 +151,7 @@ impl<M: Machine + Send + 'static> Sidecar<M> {
         let (over, is_over) = watch::channel(false);
         tokio::spawn(driver.clone().answer_questions(asked));
         if matches!(settings.token, TokenOrigin::File(_)) {
-            tokio::spawn(watch_token(token, handle.clone()));
+            tokio::spawn(watch_token(token, handle.clone(), metrics.clone()));
         }
         let door = Door {
             allowed_hosts: settings.allowed_hosts,
@@ -258,11 +258,12 @@ fn unread(data_dir: &DataDir, error: &OpenError) -> StoreError {
 }
 
 /// A queue that paused for a refused token goes on when the file holds another one.
-async fn watch_token(token: TokenSource, handle: Handle) {
+async fn watch_token(token: TokenSource, handle: Handle, metrics: Metrics) {
     let mut known = token.current();
     loop {
         tokio::time::sleep(TOKEN_WATCH).await;
         let current = token.current();
+        metrics.token_file(token.is_file_usable());
         if current != known {
             known = current;
             if handle.ask(relay_mcp_core::Command::TokenChanged).await.is_err() {

@@ -4,9 +4,9 @@
 mod tests;
 mod watched;
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::private_file::PrivateFileError;
 use crate::settings::TokenOrigin;
 use watched::Watched;
 
@@ -31,14 +31,9 @@ pub enum TokenError {
         /// The file or the environment variable.
         place: String,
     },
-    /// There is a file, but it cannot be read.
-    #[error("the token file {} cannot be read: {source}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system said.
-        source: std::io::Error,
-    },
+    /// Its file is not closed to others, or cannot be read.
+    #[error(transparent)]
+    File(#[from] PrivateFileError),
 }
 
 impl TokenSource {
@@ -64,8 +59,8 @@ impl TokenSource {
         Self(Arc::new(Mutex::new(State { token: token.map(Arc::from), file: None })))
     }
 
-    /// The token as it is at this moment. A file that became unreadable or unfit leaves the token as it was,
-    /// and a warning in the log.
+    /// The token as it is at this moment. A file that became unreadable, unfit or open to others leaves the token as
+    /// it was, and an error in the log.
     #[must_use]
     pub fn current(&self) -> Option<Arc<str>> {
         let mut state = self.lock();
@@ -80,7 +75,7 @@ impl TokenSource {
         state.look_again(Watched::read);
         match token.map_or(Ok(None), |token| fit(&token, "the request")) {
             Ok(token) => state.token = token,
-            Err(error) => tracing::warn!("{error}; the token stays as it was"),
+            Err(error) => tracing::error!("{error}; the token stays as it was"),
         }
     }
 
@@ -101,6 +96,12 @@ impl TokenSource {
         let mut state = self.lock();
         state.look_again(Watched::read);
         state.token.as_ref() != used
+    }
+
+    /// Whether the file, when it was last looked at, could be used; true where there is none.
+    #[must_use]
+    pub fn is_file_usable(&self) -> bool {
+        self.lock().file.as_ref().is_none_or(Watched::is_usable)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -97,7 +97,7 @@ async fn a_head_over_the_limit_is_refused() {
     let mut raw = Raw::connect(proxy.agent().address()).await;
     raw.send(head(&proxy, &format!("x-big: {}", "x".repeat(16_000)))).await;
     let status = status_of(&raw.answer().await);
-    assert!(matches!(status, Some(400 | 431)), "{status:?}");
+    assert_eq!(status, Some(431));
     assert_eq!(relay.requests().len(), 1);
 }
 
@@ -110,7 +110,7 @@ async fn a_head_that_does_not_arrive_is_not_waited_for() {
     let mut raw = Raw::connect(proxy.agent().address()).await;
     raw.send("POST /mcp HTTP/1.1\r\nhost: localh").await;
     let answer = raw.to_end().await;
-    assert!(matches!(status_of(&answer), None | Some(408)), "{answer}");
+    assert_eq!(status_of(&answer), Some(408), "{answer}");
     let waited = start.elapsed();
     assert!(waited >= Duration::from_millis(200), "it was given its time: {waited:?}");
     assert!(waited < Duration::from_secs(5), "{waited:?}");

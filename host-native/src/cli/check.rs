@@ -301,6 +301,7 @@ mod tests {
         std::fs::write(place.data_dir().join("token"), "to ken").unwrap();
         let token = format!("--token-file={}", place.data_dir().join("token").display());
         std::fs::remove_file(place.data_dir().join("store.sqlite3")).unwrap();
-        assert_eq!(place.check(&[&token]).unwrap_err().exit_code(), 2);
+        let error = place.check(&[&token]).unwrap_err();
+        assert_eq!((error.exit_code(), error.to_string().contains("chmod 600")), (2, true), "{error}");
     }
 }

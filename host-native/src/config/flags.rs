@@ -18,7 +18,7 @@ pub struct ServeArgs {
     /// Where the outbox and the secrets are kept [default: $XDG_STATE_HOME/relay-mcp-proxy]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// The relay token; read again when the file changes [else: RELAY_TOKEN, or no token]
+    /// The relay token, mode 0600; read again when the file changes [else: RELAY_TOKEN, or no token]
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// The agent's secret; minted when missing [else: RELAY_MCP_PROXY_SECRET, or `secret` in the data directory]

@@ -106,7 +106,8 @@ async fn serve(connection: Box<dyn Connection>, api: Arc<Api>, mut stop: watch::
         async move { Ok::<_, Infallible>(api.answer(request).await) }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).max_buf_size(HEAD_LIMIT);
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
+    http.max_header_size(HEAD_LIMIT).max_buf_size(HEAD_LIMIT);
     let mut served = pin!(http.serve_connection(TokioIo::new(connection), service));
     let ended = tokio::select! {
         ended = served.as_mut() => ended,

@@ -7,7 +7,10 @@ use super::body::Budget;
 use super::{Server, body};
 use crate::driver::{Admitted, AgentBody, Room};
 use crate::headers;
-use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, HOST, HeaderName, ORIGIN};
+use http::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, ORIGIN,
+    TRANSFER_ENCODING,
+};
 use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use relay_mcp_core::door::{Knock, Refusal};
@@ -53,18 +56,19 @@ impl<M: Machine + Send + 'static> Server<M> {
         let host = one(&head.headers, &HOST);
         let origin = one(&head.headers, &ORIGIN);
         let authorization = one(&head.headers, &AUTHORIZATION);
-        let content_encoding = one(&head.headers, &CONTENT_ENCODING);
+        let content_encoding =
+            transfer_coding(&head.headers).or_else(|| one(&head.headers, &CONTENT_ENCODING));
         let content_length = one(&head.headers, &CONTENT_LENGTH);
-        // A target in absolute form names the host too, and both must be ours.
-        if let Some(authority) = authority
-            && host.as_ref().is_some_and(|host| !host.eq_ignore_ascii_case(authority))
-        {
-            return Err(Refusal::ForeignHost);
-        }
+        // A target in absolute form names the host too: two names are no name of ours.
+        let names = [host.as_deref(), authority];
+        let host = match names {
+            [Some(host), Some(authority)] if !host.eq_ignore_ascii_case(authority) => None,
+            [host, authority] => host.or(authority),
+        };
         self.door.admit(&Knock {
             method: head.method.as_str(),
             path: head.uri.path(),
-            host: host.as_deref().or(authority),
+            host,
             origin: origin.as_deref(),
             has_secret: authorization.is_some_and(|value| self.secret.opens(&value)),
             content_encoding: content_encoding.as_deref(),
@@ -84,10 +88,20 @@ fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, [u8]>> {
     Some(joined)
 }
 
+/// What a body is coded in beside chunks, once, which the server takes off again. The rest would be handed on as if
+/// it were the body itself.
+fn transfer_coding(headers: &HeaderMap) -> Option<Cow<'_, [u8]>> {
+    one(headers, &TRANSFER_ENCODING).filter(|coding| !coding.trim_ascii().eq_ignore_ascii_case(b"chunked"))
+}
+
 /// The answer to a request that was not let in.
 pub(super) fn refuse(refusal: Refusal) -> Response<AgentBody> {
     let mut response = Response::new(AgentBody::whole(refusal.body()));
     *response.status_mut() = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::FORBIDDEN);
     response.headers_mut().extend(refusal.headers().iter().filter_map(headers::parsed));
+    // Where such a body ends is for nobody to guess.
+    if matches!(refusal, Refusal::EncodedBody | Refusal::BodyTooSlow | Refusal::BodyBroken) {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     response
 }

@@ -67,8 +67,8 @@ async fn collect(
 ) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Refusal> {
     let mut pieces = Pieces::default();
     while let Some(frame) = body.frame().await {
-        // A body that breaks off is the agent going away: nobody reads the refusal.
-        let Ok(data) = frame.map_err(|_| Refusal::BodyTooSlow)?.into_data() else { continue };
+        // Trailers are nobody's business: they were not there when the door was opened.
+        let Ok(data) = frame.map_err(|_| Refusal::BodyBroken)?.into_data() else { continue };
         if let Err(refusal) = budget.take(pieces.length() + data.len()) {
             discard(body);
             return Err(refusal);

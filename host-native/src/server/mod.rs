@@ -2,7 +2,10 @@
 
 mod admit;
 mod body;
+mod conversation;
 mod crowd;
+mod farewell;
+mod open;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,20 +13,21 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use relay_mcp_core::Machine;
 use relay_mcp_core::door::{Door, Refusal, Secret};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::driver::{AgentBody, Driver};
 use crate::open_files;
 use crate::settings::HttpLimits;
 use crate::telemetry::Metrics;
 use crowd::Crowd;
+pub use open::Open;
+
+/// How many connections may wait to be accepted, as far as the system lets them. One that finds no room comes again a
+/// second later, by itself, and then later still.
+const BACKLOG: u32 = 4096;
 
 /// The wait after a failed accept, such as too many open files.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
@@ -42,8 +46,16 @@ pub struct ListenError {
 ///
 /// # Errors
 /// The address is in use, or not ours.
-pub async fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
-    TcpListener::bind(address).await.map_err(|source| ListenError { address, source })
+pub fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
+    bind(address).map_err(|source| ListenError { address, source })
+}
+
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A port that was just given up is free.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// The agent's side of a driver.
@@ -81,8 +93,8 @@ impl<M: Machine + Send + 'static> Server<M> {
 
     /// Serves until it is told to stop, then stops accepting, and gives back what is still under way: its
     /// end is the end of the last answer (B-8.4).
-    pub async fn serve(self, listener: TcpListener) -> GracefulShutdown {
-        let open = GracefulShutdown::new();
+    pub async fn serve(self, listener: TcpListener) -> Open {
+        let open = Open::default();
         let mut stop = self.stop.clone();
         let server = Arc::new(self);
         let crowd = Crowd::default();
@@ -93,7 +105,7 @@ impl<M: Machine + Send + 'static> Server<M> {
             };
             match accepted {
                 Ok((connection, _)) => match Arc::clone(&server.connections).try_acquire_owned() {
-                    Ok(room) => Arc::clone(&server).converse(connection, room, &open),
+                    Ok(room) => Arc::clone(&server).converse(connection, room, open.one_more()),
                     Err(_) => {
                         server.metrics.refused(Refusal::TooManyConnections.status());
                         crowd.turn_away(connection);
@@ -105,32 +117,6 @@ impl<M: Machine + Send + 'static> Server<M> {
                 }
             }
         }
-    }
-
-    fn converse(self: Arc<Self>, connection: TcpStream, room: OwnedSemaphorePermit, open: &GracefulShutdown) {
-        // It only matters for speed, so a socket that does not take it is served all the same.
-        let _ = connection.set_nodelay(true);
-        let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new())
-            .header_read_timeout(self.limits.head_timeout)
-            .max_buf_size(self.limits.max_header_bytes);
-        let cut = Arc::new(Notify::new());
-        let is_cut = Arc::clone(&cut);
-        let service = service_fn(move |request| {
-            let server = Arc::clone(&self);
-            let cut = Arc::clone(&cut);
-            async move { server.answer(request, &cut).await }
-        });
-        let served = open.watch(http.serve_connection(TokioIo::new(connection), service));
-        tokio::spawn(async move {
-            tokio::select! {
-                ended = served => if let Err(error) = ended {
-                    tracing::debug!(error = error.to_string(), "a connection of the agent broke off");
-                },
-                () = is_cut.notified() => tracing::debug!("a connection of the agent was cut off"),
-            }
-            drop(room);
-        });
     }
 
     async fn answer(

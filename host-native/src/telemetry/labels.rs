@@ -153,7 +153,7 @@ impl Calls {
 }
 
 /// The statuses with which the door and its limits refuse, and how they are labelled.
-const REFUSALS: [(u16, &str); 10] = [
+const REFUSALS: [(u16, &str); 11] = [
     (400, "400"),
     (401, "401"),
     (403, "403"),
@@ -163,6 +163,7 @@ const REFUSALS: [(u16, &str); 10] = [
     (413, "413"),
     (415, "415"),
     (429, "429"),
+    (431, "431"),
     (503, "503"),
 ];
 

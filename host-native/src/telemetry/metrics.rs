@@ -30,6 +30,7 @@ struct Inner {
     refusals: Refusals,
     calls: Calls,
     store_sync: Histogram,
+    token_file: Gauge,
     machine: Machine,
     gauges: Gauges,
 }
@@ -46,6 +47,10 @@ impl Metrics {
             Histogram::new([0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0]);
         let help = "How long a batch of changes took to be durable";
         registry.register_with_unit("store_sync", help, Unit::Seconds, store_sync.clone());
+        let token_file = Gauge::default();
+        let help = "1 while the token file is one that can be used, or there is none";
+        registry.register("token_file_usable", help, token_file.clone());
+        token_file.set(1);
         Self(Arc::new(Inner {
             events: Events::register(&mut registry),
             requests: Requests::register(&mut registry),
@@ -54,6 +59,7 @@ impl Metrics {
             machine: Machine::register(&mut registry),
             gauges: Gauges::register(&mut registry),
             store_sync,
+            token_file,
             registry,
         }))
     }
@@ -76,6 +82,11 @@ impl Metrics {
     /// A batch of changes is durable, this long after it was handed to the store (OUTBOX G16).
     pub fn store_synced(&self, took: Duration) {
         self.0.store_sync.observe(took.as_secs_f64());
+    }
+
+    /// The token file was looked at, and can be used or not (B-2.2).
+    pub fn token_file(&self, is_usable: bool) {
+        self.0.token_file.set(i64::from(is_usable));
     }
 
     /// The machine failed, in a step or as it was to be opened again.

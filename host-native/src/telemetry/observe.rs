@@ -198,7 +198,7 @@ mod tests {
             &page,
             &[
                 "door_refusals_total{status=\"401\"} 1",
-                "door_refusals_total{status=\"other\"} 990",
+                "door_refusals_total{status=\"other\"} 989",
                 "requests_total{method=\"DELETE\",outcome=\"answered\"} 1",
                 "relay_calls_total{outcome=\"not_sent\"} 1",
             ],

@@ -1,4 +1,6 @@
-use std::path::Path;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
 
 use super::*;
 
@@ -6,6 +8,15 @@ fn place() -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("token");
     (directory, path)
+}
+
+/// As a runner writes it: closed to others before anything is in it, in place.
+fn write(path: &Path, token: impl AsRef<[u8]>) {
+    if !path.exists() {
+        fs::write(path, "").unwrap();
+        fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+    }
+    fs::write(path, token).unwrap();
 }
 
 fn open(path: &Path) -> TokenSource {
@@ -23,11 +34,11 @@ fn b_2_2_a_rotated_token_goes_out_with_the_next_forward() {
     assert_eq!(current(&source), "none");
     for number in 0..200 {
         let token = format!("token-{number:04}");
-        std::fs::write(&path, &token).unwrap();
+        write(&path, &token);
         assert_eq!(current(&source), token, "same length, same inode, perhaps the same instant");
     }
     let other = path.with_extension("new");
-    std::fs::write(&other, " renamed \n").unwrap();
+    write(&other, " renamed \n");
     std::fs::rename(&other, &path).unwrap();
     assert_eq!(current(&source), "renamed");
     std::fs::remove_file(&path).unwrap();
@@ -37,7 +48,7 @@ fn b_2_2_a_rotated_token_goes_out_with_the_next_forward() {
 #[test]
 fn an_unchanged_file_is_not_read_again_and_gives_the_same_token() {
     let (_directory, path) = place();
-    std::fs::write(&path, "one").unwrap();
+    write(&path, "one");
     std::thread::sleep(std::time::Duration::from_millis(150));
     let source = open(&path);
     let (first, second) = (source.current().unwrap(), source.current().unwrap());
@@ -49,11 +60,11 @@ fn an_unchanged_file_is_not_read_again_and_gives_the_same_token() {
 #[test]
 fn b_2_7_after_a_refusal_a_token_that_changed_is_told_from_one_that_did_not() {
     let (_directory, path) = place();
-    std::fs::write(&path, "one").unwrap();
+    write(&path, "one");
     let source = open(&path);
     let used = source.current();
     assert!(!source.reread());
-    std::fs::write(&path, "two").unwrap();
+    write(&path, "two");
     assert!(source.reread());
     assert!(!source.reread());
     assert!(source.differs_from(used.as_ref()));
@@ -64,13 +75,13 @@ fn b_2_7_after_a_refusal_a_token_that_changed_is_told_from_one_that_did_not() {
 #[test]
 fn a_token_that_was_set_holds_until_the_file_changes() {
     let (_directory, path) = place();
-    std::fs::write(&path, "one").unwrap();
+    write(&path, "one");
     let source = open(&path);
     source.set(Some("set".into()));
     assert_eq!(current(&source.clone()), "set");
     assert!(!source.reread());
     assert_eq!(current(&source), "set");
-    std::fs::write(&path, "two").unwrap();
+    write(&path, "two");
     assert_eq!(current(&source), "two");
     source.set(None);
     assert_eq!(current(&source), "none");
@@ -82,42 +93,72 @@ fn b_9_6_an_unfit_token_is_refused_at_the_start_and_leaves_the_old_one_later() {
     let origin = TokenOrigin::File(path.clone());
     let unfit: [&[u8]; 4] = [b"hush hush", b"hush\nhush", b"hush\0", b"hush\xff"];
     for unfit in unfit {
-        std::fs::write(&path, unfit).unwrap();
+        write(&path, unfit);
         let error = TokenSource::open(&origin).unwrap_err().to_string();
         assert!(error.contains("visible ASCII") && error.contains("/token"), "{error}");
         assert!(!error.contains("hush"), "{error}");
     }
-    std::fs::write(&path, "good").unwrap();
+    write(&path, "good");
     let source = open(&path);
     for unfit in unfit {
-        std::fs::write(&path, unfit).unwrap();
+        write(&path, unfit);
         assert_eq!(current(&source), "good");
     }
     source.set(Some("hush hush".into()));
     assert_eq!(current(&source), "good");
     assert!(check_token("hush hush").is_err() && check_token("fine").is_ok());
-    std::fs::write(&path, "better").unwrap();
+    write(&path, "better");
     assert_eq!(current(&source), "better");
 }
 
 #[test]
 fn a_file_that_cannot_be_read_is_an_error_at_the_start_and_no_change_later() {
     let (_directory, path) = place();
-    std::fs::write(&path, "good").unwrap();
+    write(&path, "good");
     let source = open(&path);
     std::fs::remove_file(&path).unwrap();
     std::fs::create_dir(&path).unwrap();
     assert_eq!(current(&source), "good");
     let error = TokenSource::open(&TokenOrigin::File(path)).unwrap_err();
-    assert!(matches!(error, TokenError::Unreadable { .. }), "{error}");
+    assert!(matches!(error, TokenError::File(_)), "{error}");
 }
 
 #[test]
 fn an_empty_token_is_none() {
     let (_directory, path) = place();
-    std::fs::write(&path, "\n").unwrap();
+    write(&path, "\n");
     assert_eq!(current(&open(&path)), "none");
     assert_eq!(current(&TokenSource::fixed(Some("x"))), "x");
     let environment = TokenSource::open(&TokenOrigin::Environment("from-env".into())).unwrap();
     assert_eq!(current(&environment), "from-env");
+}
+
+#[test]
+fn b_2_2_a_file_that_others_have_a_hand_in_is_refused_at_the_start_and_leaves_the_old_token_later() {
+    let (directory, path) = place();
+    let elsewhere = directory.path().join("elsewhere");
+    write(&elsewhere, "theirs");
+    let refused: [(&str, &dyn Fn()); 5] = [
+        ("mode 0644", &|| fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap()),
+        ("mode 0640", &|| fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap()),
+        ("mode 0622", &|| fs::set_permissions(&path, Permissions::from_mode(0o622)).unwrap()),
+        ("is a link", &|| {
+            fs::remove_file(&path).unwrap();
+            symlink(&elsewhere, &path).unwrap();
+        }),
+        ("more than 65536 bytes", &|| write(&path, "x".repeat(70_000))),
+    ];
+    for (what, spoil) in refused {
+        write(&path, "ours");
+        let source = open(&path);
+        assert!(source.is_file_usable());
+        write(&path, "theirs");
+        spoil();
+        assert_eq!((current(&source).as_str(), source.is_file_usable()), ("ours", false), "{what}");
+        let error = TokenSource::open(&TokenOrigin::File(path.clone())).unwrap_err().to_string();
+        assert!(error.contains(what) && error.contains("/token") && !error.contains("theirs"), "{error}");
+        fs::remove_file(&path).unwrap();
+        write(&path, "again");
+        assert_eq!((current(&source).as_str(), source.is_file_usable()), ("again", true), "{what}");
+    }
 }

@@ -1,13 +1,13 @@
 //! A token file, read again when it changes.
 
-use std::fs::{File, Metadata};
-use std::io::{self, Read};
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{TokenError, fit};
+use crate::private_file::{self, Kind};
 
 /// A token file: what it said last, and how it looked then.
 pub(super) struct Watched {
@@ -26,14 +26,10 @@ type Stamp = Option<[i64; 7]>;
 /// File times are coarse: two changes within one tick of the file system's clock look the same.
 const TICK: Duration = Duration::from_millis(100);
 
-/// More than any token has.
-const MOST: u64 = 64 << 10;
-
 impl Watched {
     pub(super) fn open(path: &Path) -> Result<Self, TokenError> {
         let (seen, fresh) = look(path);
         let token = read(path)?;
-        warn_if_open(path);
         Ok(Self { path: path.to_owned(), token, seen, fresh, complaint: None })
     }
 
@@ -55,9 +51,6 @@ impl Watched {
         let (seen, fresh) = look(&self.path);
         let touched = seen != self.seen;
         (self.seen, self.fresh) = (seen, fresh);
-        if touched {
-            warn_if_open(&self.path);
-        }
         match read(&self.path) {
             Ok(token) => {
                 self.complaint = None;
@@ -70,16 +63,21 @@ impl Watched {
         }
     }
 
+    /// Whether the file could be used when it was last read.
+    pub(super) fn is_usable(&self) -> bool {
+        self.complaint.is_none()
+    }
+
     fn complain(&mut self, complaint: String) {
         if self.complaint.as_ref() != Some(&complaint) {
-            tracing::warn!("{complaint}; the token stays as it was");
+            tracing::error!("{complaint}; the token stays as it was");
             self.complaint = Some(complaint);
         }
     }
 }
 
 fn look(path: &Path) -> (Stamp, bool) {
-    let Ok(file) = path.metadata() else { return (None, false) };
+    let Ok(file) = path.symlink_metadata() else { return (None, false) };
     let changed = u64::try_from(file.ctime()).unwrap_or(0);
     let changed = UNIX_EPOCH + Duration::new(changed, u32::try_from(file.ctime_nsec()).unwrap_or(0));
     let age = SystemTime::now().duration_since(changed);
@@ -99,26 +97,10 @@ fn stamp(file: &Metadata) -> [i64; 7] {
 }
 
 fn read(path: &Path) -> Result<Option<Arc<str>>, TokenError> {
-    let unreadable = |source| TokenError::Unreadable { path: path.to_owned(), source };
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unreadable(error)),
-    };
-    let mut text = Vec::new();
-    file.take(MOST).read_to_end(&mut text).map_err(unreadable)?;
+    let Some(text) = private_file::read(Kind::Token, path)? else { return Ok(None) };
     let place = path.display().to_string();
     match str::from_utf8(&text) {
         Ok(text) => fit(text, &place),
         Err(_) => Err(TokenError::NotVisible { place }),
-    }
-}
-
-fn warn_if_open(path: &Path) {
-    if path.metadata().is_ok_and(|file| file.mode() & 0o006 != 0) {
-        let path = path.display();
-        tracing::warn!(
-            "everyone on this machine can read or change the token file {path}: run `chmod 600 {path}`"
-        );
     }
 }

@@ -79,6 +79,6 @@ fn is_whole(seen: &[u8]) -> bool {
     let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
     match length.and_then(|length| length.trim().parse::<usize>().ok()) {
         Some(length) => body.len() >= length,
-        None => body.ends_with("0\r\n\r\n") || head.contains(" 204 "),
+        None => body.ends_with("0\r\n\r\n") || head.contains(" 204 ") || head.contains(" 304 "),
     }
 }

@@ -1,6 +1,8 @@
 //! What of a proxy outlives its process: data directory, token file, what it printed.
 
 use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -49,7 +51,9 @@ impl Home {
     /// When it cannot be written.
     pub fn write_token(&self, token: &str) {
         let new = self.path().join("token.new");
-        std::fs::write(&new, token).expect("write the token");
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new);
+        let file = file.as_mut().expect("a file for the token");
+        file.write_all(token.as_bytes()).expect("write the token");
         std::fs::rename(new, self.token_file()).expect("put the token in place");
     }
 

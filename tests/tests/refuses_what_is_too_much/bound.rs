@@ -2,7 +2,7 @@
 
 use relay_mcp_tests::proxy::ProxyBuilder;
 
-use super::MIB;
+use super::{KIB, MIB};
 
 /// `--component-memory`, as it ships.
 const COMPONENT_MEMORY: usize = 256 * MIB;
@@ -39,7 +39,7 @@ impl Limits {
     pub(crate) fn bound(&self, engine: &str) -> usize {
         let program = if engine == "component" { 96 * MIB + COMPONENT_MEMORY } else { 32 * MIB };
         program
-            + 2 * self.connections * self.header_bytes
+            + self.connections * (16 * KIB + 2 * self.header_bytes)
             + 4 * self.inflight_bytes
             + 2 * self.outbox_bytes
             + 2048 * self.outbox_entries

@@ -22,6 +22,7 @@ use serde_json::json;
 
 use bound::Limits;
 
+const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
 /// A body whose pieces are a byte each.
