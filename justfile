@@ -43,19 +43,29 @@ mutations-apply:
 deny:
     cargo deny --locked check licenses bans sources
 
-# what a step of the machine costs; arguments choose benchmarks, such as `just bench menu`
-bench *arguments:
-    cargo bench -p relay-mcp-core --locked -- {{ arguments }}
+# what a step of the machine costs; arguments choose benchmarks, such as `just bench-core menu`
+bench-core *arguments:
+    cargo bench -p relay-mcp-core --bench machine --locked -- {{ arguments }}
 
-# what the sidecar costs beside nginx (needs nginx and wrk, or --install)
-bench-sidecar *arguments:
-    tests/bench/sidecar.sh {{ arguments }}
+# what the sidecar costs, beside nginx where it is installed; see tests/bench/README.md
+bench *arguments:
+    cargo build --release --locked
+    cargo build --release --locked -p relay-mcp-host-wasm
+    cargo run --release --locked -p relay-mcp-bench -- {{ arguments }}
+
+# the instructions that the core takes, beside the numbers kept in the tree (needs valgrind); --update keeps new ones
+instructions *arguments:
+    tests/bench/instructions {{ arguments }}
 
 # the world of the tests from seeds, such as `just simulate --runs 100000`, `--seconds 600` or `--seed 4711`
 simulate *arguments:
     cargo run --release --locked -p relay-mcp-tests --bin simulate -- {{ arguments }}
 
-# breaks the code on purpose, one way after the other: each must be seen (some fifteen minutes)
+# looks for bytes that break a target, such as `just fuzz sse -max_total_time=300` (needs cargo-fuzz and a C++ compiler)
+fuzz target *arguments:
+    tests/fuzz/run {{ target }} {{ arguments }}
+
+# breaks the code on purpose, one way after the other: each must be seen (some twenty minutes)
 mutations *arguments:
     tests/mutations/run {{ arguments }}
 

@@ -69,3 +69,38 @@ fn place_of(error: &serde_json::Error) -> String {
     };
     alloc::format!("{kind} (column {})", error.column())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::headers::{Header, HeaderEdit};
+    use crate::{Action, Config, Input, RecordKey, Timestamp};
+
+    /// A stored write of this name, with a header that none is stored with.
+    fn write(id: &str) -> Record {
+        let value = r#"{"key":"k","tool":"t","state":"queued","enqueuedAt":1,"era":"legacy","session":null,"query":null,
+            "headers":[{"name":"mcp-method","value":"m"},{"name":"cookie","value":"c"}],"lastError":null,
+            "relayAnswer":null,"params":{}}"#;
+        Record { key: RecordKey { kind: RecordKind::Write, id: id.into() }, value: value.into() }
+    }
+
+    #[test]
+    fn b_5_10_a_write_has_one_spelling_of_its_place() {
+        let opened = |id: &str| {
+            Proxy::open(Config::default(), [1; 32], Timestamp(1), alloc::vec![write(id)]).map(drop)
+        };
+        assert_eq!(opened("00000000000000000007"), Ok(()));
+        for id in ["7", "+0000000000000000007", "000000000000000000007", ""] {
+            assert!(opened(id).is_err_and(|error| error.id == id), "{id}");
+        }
+    }
+
+    #[test]
+    fn b_2_1_a_write_goes_out_with_no_header_that_stays_here_whatever_is_stored() {
+        let records = alloc::vec![write("00000000000000000007")];
+        let mut proxy = Proxy::open(Config::default(), [1; 32], Timestamp(1), records).unwrap();
+        let actions = proxy.step(Timestamp(1), Input::Tick);
+        let [Action::Call { request, .. }] = &actions[..] else { panic!("{actions:?}") };
+        assert_eq!(request.edits, [HeaderEdit::Set(Header::new("mcp-method", "m"))]);
+    }
+}

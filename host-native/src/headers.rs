@@ -69,9 +69,10 @@ pub fn strip_toward_agent(headers: &mut HeaderMap) {
 
 /// The headers that `Connection` names: hop-by-hop, whatever they are (RFC 9110, 7.6.1).
 fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
-    let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    let names = values.flat_map(|value| value.split(','));
-    names.filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok()).collect()
+    // Bytes, not text: a name counts whatever stands beside it.
+    let values = headers.get_all(CONNECTION).iter();
+    let names = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    names.filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok()).collect()
 }
 
 /// Applies the machine's changes, in order.
@@ -135,6 +136,15 @@ mod tests {
         sign(&mut out, Some("token"));
         assert_eq!(out["authorization"], "Bearer token");
         assert_eq!(out["accept-encoding"], "identity");
+    }
+
+    #[test]
+    fn b_2_1_what_connection_names_stays_here_whatever_else_it_names() {
+        let mut sent = map(&[("x-hop", "1"), ("x-other", "1")]);
+        sent.append(CONNECTION, HeaderValue::from_bytes(b"\xff, x-hop").unwrap());
+        assert_eq!(toward_relay(&sent), map(&[("x-other", "1")]));
+        strip_toward_agent(&mut sent);
+        assert_eq!(sent, map(&[("x-other", "1")]));
     }
 
     /// Whatever the machine says, natively or as a component.

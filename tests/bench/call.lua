@@ -1,21 +1,20 @@
--- A tools/call of a tool that passes through, with an argument of 400 bytes, as an MCP client sends it.
+-- For wrk: the request that the environment tells, with another id each time, so that nobody can answer from memory.
 -- The last line of the output is: requests, microseconds, p50, p99 (microseconds), errors.
 
 wrk.method = "POST"
-wrk.headers["Authorization"] = "Bearer " .. (os.getenv("BENCH_SECRET") or "")
+wrk.headers["Authorization"] = "Bearer " .. os.getenv("BENCH_SECRET")
 wrk.headers["Content-Type"] = "application/json"
 wrk.headers["Accept"] = "application/json, text/event-stream"
 wrk.headers["MCP-Protocol-Version"] = "2025-11-25"
+wrk.headers["Mcp-Session-Id"] = os.getenv("BENCH_SESSION")
 wrk.headers["User-Agent"] = "bench/1"
 
-local head = '{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"relay_get_thread","arguments":{"text":"%s"}}}'
-local text = string.rep("x", 400)
-local id = 0
+local before, after = os.getenv("BENCH_BODY"):match("^(.-)" .. os.getenv("BENCH_ID") .. "(.*)$")
+local id = tonumber(os.getenv("BENCH_ID"))
 
--- Distinct bodies, so that nobody can answer from memory.
 function request()
   id = id + 1
-  return wrk.format(nil, nil, nil, head:format(id, text))
+  return wrk.format(nil, nil, nil, before .. id .. after)
 end
 
 function done(summary, latency)

@@ -1,4 +1,4 @@
-//! What a step costs: `cargo bench -p relay-mcp-core`, or one group with `-- pass`.
+//! What a step costs: `cargo bench -p relay-mcp-core --bench machine`, or one group with `-- pass`.
 #![expect(clippy::expect_used, reason = "a benchmark whose preparation fails measures nothing")]
 
 mod envelope;

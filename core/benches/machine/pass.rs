@@ -1,9 +1,9 @@
 //! A call that passes through: the request becomes a call, and the head of its answer a splice (B-2).
 
 use criterion::{BatchSize, Criterion};
-use relay_mcp_core::{Action, Input};
 
-use crate::parts::{NOW, called, head, post, proxy, tools_call};
+use crate::parts::pass::pass;
+use crate::parts::{post, proxy, tools_call};
 
 pub(crate) fn measure(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("pass");
@@ -16,16 +16,7 @@ pub(crate) fn measure(criterion: &mut Criterion) {
             post(exchange, &body)
         };
         group.bench_function(format!("request, head, end, {bytes} B"), |bencher| {
-            bencher.iter_batched(
-                &mut next,
-                |request| {
-                    let call = called(&proxy.step(NOW, request));
-                    let spliced = proxy.step(NOW, head(call));
-                    assert!(spliced.iter().any(|action| matches!(action, Action::Splice { .. })));
-                    proxy.step(NOW, Input::RelayEnd { call })
-                },
-                BatchSize::SmallInput,
-            );
+            bencher.iter_batched(&mut next, |request| pass(&mut proxy, request), BatchSize::SmallInput);
         });
     }
     group.finish();

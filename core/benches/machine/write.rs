@@ -1,10 +1,9 @@
 //! A write that the relay does not take: from the request to the receipt, the disk left out (B-5.4).
 
-use bytes::Bytes;
 use criterion::{BatchSize, Criterion};
-use relay_mcp_core::{Action, Input, Proxy, RelayFailure, Sent};
 
-use crate::parts::{NOW, called, is_answered, persisted, post, proxy, tools_call};
+use crate::parts::write::{fail, receive};
+use crate::parts::{NOW, post, proxy, tools_call};
 
 pub(crate) fn measure(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("write");
@@ -28,20 +27,4 @@ pub(crate) fn measure(criterion: &mut Criterion) {
         });
     }
     group.finish();
-}
-
-/// The first write: its call comes to nothing, so it is queued.
-fn fail(proxy: &mut Proxy, body: &Bytes) -> Vec<Action> {
-    let call = called(&proxy.step(NOW, post(1, body)));
-    let failure = RelayFailure { sent: Sent::No, reason: "connection refused".into() };
-    let actions = proxy.step(NOW, Input::RelayFailed { call, failure });
-    receive(proxy, &actions)
-}
-
-/// The disk acknowledges, and the receipt comes.
-fn receive(proxy: &mut Proxy, actions: &[Action]) -> Vec<Action> {
-    let through = persisted(actions).expect("the step stores the write");
-    let actions = proxy.step(NOW, Input::Durable { through });
-    assert!(is_answered(&actions));
-    actions
 }

@@ -122,6 +122,10 @@ impl Proxy {
     }
 
     pub(crate) fn on_relay_end(&mut self, call: CallId) {
+        let reading = self.calls.get_mut(&call).and_then(|known| known.reading.as_mut());
+        if let Some(event) = reading.and_then(Reading::finish) {
+            self.on_event(call, &event);
+        }
         let Some(mut known) = self.take_call(call) else { return };
         if let Some(reading) = known.reading.take().filter(|reading| !reading.settled) {
             self.on_read(call, known.errand.purpose.clone(), reading);

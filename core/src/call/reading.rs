@@ -64,6 +64,14 @@ impl Reading {
         }
     }
 
+    /// The event that is complete with the end of the answer.
+    pub(crate) fn finish(&mut self) -> Option<Event> {
+        match &mut self.body {
+            Body::Text(_) => None,
+            Body::Events(decoder) => decoder.finish(),
+        }
+    }
+
     /// How many bytes are held.
     pub(crate) fn held(&self) -> usize {
         match &self.body {

@@ -39,6 +39,18 @@ impl Decoder {
         events
     }
 
+    /// The stream has ended: a carriage return at its very end was a line end and not half of one. Gives the event
+    /// that is complete with it.
+    pub fn finish(&mut self) -> Option<Event> {
+        let (last, before) = self.held.split_last()?;
+        let is_line_empty = before.last().is_none_or(|byte| matches!(byte, b'\n' | b'\r'));
+        if *last != b'\r' || !is_line_empty {
+            return None;
+        }
+        let raw = self.rest();
+        Some(Event { data: data_of(&raw), raw })
+    }
+
     /// How many bytes are held of an event that is not complete.
     #[must_use]
     pub fn held(&self) -> usize {
@@ -78,11 +90,15 @@ impl Decoder {
     }
 }
 
-fn data_of(raw: &[u8]) -> Option<String> {
+/// The text of an event, without the mark with which a stream may begin.
+fn text_of(raw: &[u8]) -> Option<&str> {
     let text = core::str::from_utf8(raw).ok()?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    Some(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+fn data_of(raw: &[u8]) -> Option<String> {
     let mut data: Option<String> = None;
-    for line in text.split(['\n', '\r']) {
+    for line in text_of(raw)?.split(['\n', '\r']) {
         let Some(value) = field(line, "data") else { continue };
         match &mut data {
             None => data = Some(value.into()),
@@ -109,16 +125,15 @@ impl Event {
     /// Its id, by which a broken stream goes on; one that a header cannot carry counts as none.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
-        let text = core::str::from_utf8(&self.raw).ok()?;
-        let id = text.split(['\n', '\r']).filter_map(|line| field(line, "id")).next_back()?;
+        let id = text_of(&self.raw)?.split(['\n', '\r']).filter_map(|line| field(line, "id")).next_back()?;
         (!id.is_empty() && id.bytes().all(|byte| (0x20..0x7f).contains(&byte))).then_some(id)
     }
 
     /// How long the server wants a client to wait before it connects again.
     #[must_use]
     pub fn retry(&self) -> Option<Duration> {
-        let text = core::str::from_utf8(&self.raw).ok()?;
-        let millis = text.split(['\n', '\r']).filter_map(|line| field(line, "retry")).next_back()?;
+        let millis =
+            text_of(&self.raw)?.split(['\n', '\r']).filter_map(|line| field(line, "retry")).next_back()?;
         millis
             .bytes()
             .all(|byte| byte.is_ascii_digit())
@@ -131,11 +146,12 @@ impl Event {
         if self.data.as_deref() == Some(data) {
             return self.raw.clone();
         }
-        let text = core::str::from_utf8(&self.raw).unwrap_or_default();
+        let text = text_of(&self.raw).unwrap_or_default();
         let mut out = String::with_capacity(text.len() + data.len());
         for line in text.split_inclusive(['\n', '\r']) {
             let bare = line.trim_end_matches(['\n', '\r']);
-            if !bare.is_empty() && field(bare, "data").is_none() {
+            // A line that begins with the mark says nothing where it stands, but would at the beginning of a stream.
+            if !bare.is_empty() && !bare.starts_with('\u{feff}') && field(bare, "data").is_none() {
                 out.push_str(bare);
                 out.push('\n');
             }
@@ -159,8 +175,11 @@ pub fn comment(text: &str) -> Bytes {
     Bytes::from(alloc::format!(": {text}\n\n"))
 }
 
+/// Any line end in `data` ends a line of the stream, so each gets a field of its own: a client joins them with line
+/// feeds.
 fn push_data(out: &mut String, data: &str) {
-    for line in data.split('\n') {
+    let unified = data.contains('\r').then(|| data.replace("\r\n", "\n"));
+    for line in unified.as_deref().unwrap_or(data).split(['\n', '\r']) {
         out.push_str("data: ");
         out.push_str(line);
         out.push('\n');
@@ -190,6 +209,36 @@ mod tests {
         let events = decode(&[b"id: 7\r\nevent: message\r\ndata: {\"a\":\r\ndata: 1}\r\n\r\n"]);
         let decoded = decode(&[&events[0].with_data("{}")]);
         assert_eq!(&decoded[0].raw[..], b"id: 7\nevent: message\ndata: {}\n\n");
+    }
+
+    #[test]
+    fn a_carriage_return_at_the_end_of_the_stream_is_a_line_end() {
+        let mut decoder = Decoder::default();
+        assert_eq!(decoder.feed(b"data: x\r\r"), []);
+        assert_eq!(decoder.finish().and_then(|event| event.data).as_deref(), Some("x"));
+        assert_eq!((decoder.finish(), decoder.held()), (None, 0));
+        decoder.feed(b"data: x\r");
+        assert_eq!((decoder.finish(), decoder.held()), (None, 8));
+    }
+
+    #[test]
+    fn an_event_behind_a_byte_order_mark_is_one_as_any_other() {
+        let events = decode(&["\u{feff}data: a\n\n".as_bytes(), b"\xef\xbb\xbfid: 7\n\n"]);
+        assert_eq!(&events[0].with_data("b")[..], b"data: b\n\n");
+        let later = decode(&["data: a\n\u{feff}data: b\n\n".as_bytes()]);
+        assert_eq!(
+            (later[0].data.as_deref(), &later[0].with_data("c")[..]),
+            (Some("a"), &b"data: c\n\n"[..])
+        );
+        assert_eq!((events[0].data.as_deref(), events[1].id()), (Some("a"), Some("7")));
+    }
+
+    #[test]
+    fn data_of_several_lines_is_written_whole_however_they_end() {
+        let written = event("{\r\"a\":1,\r\n\"b\":\n2}\r");
+        let decoded = decode(&[&written]);
+        assert_eq!(decoded.len(), 1);
+        assert_eq!(decoded[0].data.as_deref(), Some("{\n\"a\":1,\n\"b\":\n2}\n"));
     }
 
     proptest! {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::entry::{Entry, Place};
-use super::write::Write;
+use super::write::{Write, queued_headers};
 use crate::headers::Header;
 use crate::mcp::Era;
 use crate::proxy::Proxy;
@@ -87,7 +87,10 @@ impl Proxy {
 /// Takes a write back from its record. Whether its name is a place.
 pub(crate) fn recovered(proxy: &mut Proxy, id: &str, value: &str) -> Result<bool, serde_json::Error> {
     let record: WriteRecord = serde_json::from_str(value)?;
-    let Ok(place) = id.parse() else { return Ok(false) };
+    // Any other spelling of a place is a record that would not go away with its write.
+    let Some(place) = id.parse().ok().map(Place).filter(|place| key(*place).id == id) else {
+        return Ok(false);
+    };
     let write = Write {
         key: record.key,
         tool: record.tool,
@@ -95,13 +98,13 @@ pub(crate) fn recovered(proxy: &mut Proxy, id: &str, value: &str) -> Result<bool
         era: record.era,
         session: record.session,
         query: record.query,
-        headers: record.headers,
+        headers: queued_headers(&record.headers),
     };
     let mut entry = Entry::new(write, Timestamp(record.enqueued_at), Vec::new());
     entry.state = record.state;
     entry.last_error = record.last_error;
     entry.relay_answer = record.relay_answer;
     entry.is_durable = true;
-    proxy.outbox.insert(Place(place), entry);
+    proxy.outbox.insert(place, entry);
     Ok(true)
 }

@@ -39,7 +39,7 @@ pub enum ConfigError {
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// What stands in the line.
+        /// What stands in the line, without its value.
         text: String,
         /// What is wrong with it.
         reason: String,

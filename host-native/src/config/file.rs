@@ -103,7 +103,17 @@ fn refusal(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
     ConfigError::File {
         path: path.to_owned(),
         line: line + 1,
-        text: text.lines().nth(line).unwrap_or_default().trim().to_owned(),
+        text: without_value(text.lines().nth(line).unwrap_or_default()).to_owned(),
         reason: error.message().to_owned(),
+    }
+}
+
+/// The key of a line, or its heading. Its value is not shown: it may be a token that somebody put there (B-8.2).
+fn without_value(line: &str) -> &str {
+    let line = line.trim();
+    match line.split_once('=') {
+        Some((key, _)) => key.trim_end(),
+        None if line.starts_with('[') => line,
+        None => "…",
     }
 }

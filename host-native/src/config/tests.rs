@@ -97,11 +97,14 @@ fn b_11_every_flag_has_its_place_in_environment_and_file() {
 #[test]
 fn b_10_what_the_file_should_not_say_is_refused_with_its_line() {
     for (text, reason) in [
-        ("grace = '1s'\nrelay-ulr = 'x'", "line 2, `relay-ulr = 'x'`: unknown field `relay-ulr`"),
+        ("grace = '1s'\nrelay-ulr = 'x'", "line 2, `relay-ulr`: unknown field `relay-ulr`"),
         ("token = 'hush'", "unknown field `token`"),
-        ("isolated-worktree = 'yes'", "line 1, `isolated-worktree = 'yes'`: invalid type"),
-        ("max-streams = [1]", "line 1, `max-streams = [1]`: invalid type"),
-        ("grace = ", "line 1"),
+        ("isolated-worktree = 'yes'", "line 1, `isolated-worktree`: invalid type"),
+        ("max-streams = [1]", "line 1, `max-streams`: invalid type"),
+        ("grace = ", "line 1, `grace`"),
+        ("token = 'hush", "line 1, `token`"),
+        ("bufferable = [\n  'hush\n]", "line 2, `…`"),
+        ("[[menus]]", "line 1, `[[menus]]`"),
         ("[[menu]]\ntools = ['a']", "missing field `needs`"),
         ("[[menu]]\ntools = []\nneeds = 'x'", "menu (from the file"),
         ("[[menu]]\ntools = ['a']\nneeds = ''", "`needs` of a rule is empty"),
@@ -111,6 +114,7 @@ fn b_10_what_the_file_should_not_say_is_refused_with_its_line() {
         let (path, told) = with_file(text, &[], &[]);
         let error = told.unwrap_err();
         assert!(error.contains(reason) && error.contains(&path.display().to_string()), "{error}");
+        assert!(!error.contains("hush"), "B-8.2: a value may be a token in the wrong place: {error}");
     }
     assert!(
         resolved(&["--config=/nowhere/x.toml"], &[]).unwrap_err().contains("/nowhere/x.toml cannot be read")

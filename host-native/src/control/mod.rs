@@ -26,6 +26,8 @@ pub use error::ControlError;
 pub use report::Info;
 pub use secret::{ControlSecret, ENVIRONMENT, FILE_NAME, SecretError};
 pub use server::Control;
+#[doc(hidden)]
+pub use server::converse;
 
 use crate::settings::ControlAddress;
 

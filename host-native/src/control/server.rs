@@ -9,6 +9,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use relay_mcp_core::door::Secret;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
@@ -70,7 +71,7 @@ impl Control {
                 Some(_) = connections.join_next() => {}
                 accepted = listener.accept(), if connections.len() < MOST_CONNECTIONS => match accepted {
                     Ok(connection) => {
-                        connections.spawn(converse(connection, Arc::clone(&api), stop.clone()));
+                        connections.spawn(serve(connection, Arc::clone(&api), stop.clone()));
                     }
                     Err(error) => {
                         warn!(error = error.to_string(), "the control listener could not accept a connection");
@@ -84,7 +85,22 @@ impl Control {
     }
 }
 
-async fn converse(connection: Box<dyn Connection>, api: Arc<Api>, mut stop: watch::Receiver<bool>) {
+/// Serves one connection that came through no listener, behind this secret if there is one: for tests that speak to the
+/// API without a socket, such as `tests/fuzz`.
+#[doc(hidden)]
+pub async fn converse(
+    connection: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    secret: Option<Secret>,
+    handle: Handle,
+    metrics: Metrics,
+    info: Info,
+    stop: watch::Receiver<bool>,
+) {
+    let guard = secret.map_or(Guard::FileMode, Guard::Bearer);
+    serve(Box::new(connection), Arc::new(Api { guard, handle, metrics, info }), stop).await;
+}
+
+async fn serve(connection: Box<dyn Connection>, api: Arc<Api>, mut stop: watch::Receiver<bool>) {
     let service = service_fn(move |request| {
         let api = Arc::clone(&api);
         async move { Ok::<_, Infallible>(api.answer(request).await) }

@@ -5,10 +5,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
+use crate::relay_client::RelayBody;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
-use hyper::body::Incoming;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use super::lock;
@@ -36,7 +36,7 @@ pub struct Room {
 
 enum Kind {
     Whole(Full<Bytes>),
-    Spliced(Incoming),
+    Spliced(RelayBody),
     Fed(Arc<Pipe>, Departure),
 }
 
@@ -62,7 +62,7 @@ impl AgentBody {
     }
 
     /// The relay's, frame by frame, at the pace of the slower side (B-2.3).
-    pub(super) fn spliced(body: Incoming) -> Self {
+    pub(super) fn spliced(body: RelayBody) -> Self {
         Self { kind: Kind::Spliced(body), room: None, is_own_stream: false }
     }
 

@@ -4,10 +4,10 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use crate::relay_client::RelayBody;
 use bytes::Bytes;
 use http::{HeaderMap, Method as HttpMethod, Response};
 use http_body::Body;
-use hyper::body::Incoming;
 use relay_mcp_core::{
     CallBody, CallHeaders, CallId, Input, Machine, Method, RelayFailure, RelayHead, RelayRequest, Sent,
 };
@@ -50,7 +50,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
         &self,
         life: Life,
         call: CallId,
-        response: Response<Incoming>,
+        response: Response<RelayBody>,
         token: Option<&Arc<str>>,
     ) {
         let status = response.status().as_u16();
@@ -90,7 +90,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
             self.0.runtime.spawn(async move { driver.feed_body(life, call, body).await }).abort_handle();
     }
 
-    async fn feed_body(&self, life: Life, call: CallId, mut body: Incoming) {
+    async fn feed_body(&self, life: Life, call: CallId, mut body: RelayBody) {
         loop {
             match poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
                 Some(Ok(frame)) => {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::relay_client::RelayBody;
 use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderMap, Response};
-use hyper::body::Incoming;
 use relay_mcp_core::{CallId, Command, CommandId, ExchangeId, Method, Reply};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
@@ -57,7 +57,7 @@ pub(super) enum Answer {
     /// There is none yet.
     Awaited,
     /// Its head is here, and the machine decides what becomes of the rest.
-    Begun(Response<Incoming>),
+    Begun(Response<RelayBody>),
     /// The machine reads it. The head is kept for the agent's answer.
     Read(Box<Parts>),
 }

@@ -44,6 +44,10 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 const HEADER: usize = 100;
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+/// Where the header says who may write and read the file: 1 who knows of rollback journals, 2 of logs.
+const WRITE_VERSION: usize = 18;
+const READ_VERSION: usize = 19;
+const WITH_A_LOG: u8 = 2;
 
 fn read_header(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
     let unusable = |error: io::Error| StoreError::unusable(path, &error);
@@ -77,6 +81,10 @@ fn check_header(path: &Path, header: &[u8]) -> Result<(), StoreError> {
     }
     if word(header, 68) != schema::APPLICATION_ID {
         return Err(StoreError::damaged(path, "it is a SQLite file of another application"));
+    }
+    // SQLite opens a file whose version for writing it does not know, and writes nothing to it.
+    if header[WRITE_VERSION].max(header[READ_VERSION]) > WITH_A_LOG {
+        return Err(StoreError::damaged(path, "its header does not say that it can be written"));
     }
     match word(header, 60) {
         found if found > FORMAT => Err(StoreError::Newer { path: path.to_owned(), found, known: FORMAT }),

@@ -132,7 +132,13 @@ impl SentRequest {
 
     /// Whether it calls the tool that writes.
     pub fn is_write(&self) -> bool {
-        std::str::from_utf8(&self.body).is_ok_and(|text| text.contains("relay_send_message"))
+        // Most say nothing of it, and need not be taken apart.
+        let names_it = std::str::from_utf8(&self.body).is_ok_and(|text| text.contains("relay_send_message"));
+        names_it && {
+            let call = self.json();
+            let is_call = call["method"] == "tools/call" && call.get("id").is_some();
+            is_call && call["params"]["name"] == "relay_send_message"
+        }
     }
 
     /// The id of a request of the proxy's own.

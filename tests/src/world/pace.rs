@@ -58,5 +58,7 @@ fn shortens(input: &Input) -> bool {
 fn is_delivery(body: &CallBody) -> bool {
     let CallBody::Bytes(bytes) = body else { return false };
     let text = std::str::from_utf8(bytes).unwrap_or_default();
-    text.starts_with(r#"{"jsonrpc":"2.0","id":"relay-mcp-proxy"#) && text.contains(r#""method":"tools/call""#)
+    text.starts_with(r#"{"jsonrpc":"2.0","id":"relay-mcp-proxy"#)
+        && text.contains(r#""method":"tools/call""#)
+        && serde_json::from_str::<serde_json::Value>(text).is_ok_and(|call| call["method"] == "tools/call")
 }

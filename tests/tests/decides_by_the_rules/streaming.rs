@@ -1,9 +1,10 @@
 //! B-2.3: answers that come as event streams.
 
+use relay_mcp_core::mcp::{META_VERSION, MODERN};
 use relay_mcp_core::{Config, Sent};
-use relay_mcp_tests::world::messages::{get, in_session, initialize, legacy, write};
+use relay_mcp_tests::world::messages::{get, in_session, initialize, legacy, post, write};
 use relay_mcp_tests::world::{Host, Stage};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const EVENTS: [(&str, &str); 1] = [("content-type", "text/event-stream")];
 const MENU: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"relay_workspace_land"}]}}"#;
@@ -34,6 +35,35 @@ fn b_2_3_events_before_the_response_go_on_at_once_and_the_response_after_them() 
     host.store_all();
     assert_eq!(host.answer(list).header("content-type"), Some("text/event-stream"));
     assert_eq!(host.json(list)["result"], json!({ "tools": [] }));
+}
+
+#[test]
+fn b_2_3_a_response_is_one_however_its_lines_end_and_its_stream_begins() {
+    for event in
+        [format!("data: {MENU}\r\r"), format!("\u{feff}data: {MENU}\n\n"), format!("data: {MENU}\r\n\r")]
+    {
+        let mut host = Host::new(Config::default());
+        let list = host.request(legacy(1, "tools/list", &json!({})));
+        host.relay_says_with(200, &EVENTS, &event);
+        host.store_all();
+        assert_eq!(host.json(list)["result"], json!({ "tools": [] }), "{event:?}");
+        assert_eq!(host.answer(list).text().matches("data").count(), 1, "B-4.1: no other menu beside it");
+    }
+}
+
+#[test]
+fn b_7_2_a_subscription_is_acknowledged_however_the_lines_of_its_request_end() {
+    let mut host = Host::new(Config::default());
+    let body = format!(
+        "{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"subscriptions/listen\",\"params\":{{\"_meta\":\
+         {{\"{META_VERSION}\":\"{MODERN}\"}},\"notifications\":{{\r\"toolsListChanged\":true,\r\"x\":1}}}}}}"
+    );
+    let stream = host.request(post(body));
+    host.relay_is_away();
+    let text = host.exchanges[&stream].text();
+    let data: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
+    let message: Value = serde_json::from_str(&data.join("\n")).unwrap();
+    assert_eq!(message["params"]["notifications"], json!({ "toolsListChanged": true, "x": 1 }), "{text:?}");
 }
 
 #[test]

@@ -97,6 +97,19 @@ fn t_3_a_flipped_bit_in_the_file_is_refused_or_changes_nothing() {
 }
 
 #[test]
+fn t_3_a_header_that_lets_nobody_write_is_refused() {
+    let (place, _) = Place::with_writes(1);
+    let whole = bytes(&place.path);
+    for position in [18, 19] {
+        let image = Place::new();
+        let mut damaged = whole.clone();
+        damaged[position] = 3;
+        std::fs::write(&image.path, damaged).unwrap();
+        refused(&image);
+    }
+}
+
+#[test]
 fn t_3_a_store_that_ends_anywhere_is_refused_and_kept() {
     let (place, _) = Place::with_writes(60);
     let whole = bytes(&place.path);

@@ -1,32 +1,32 @@
 //! The connection to the relay: pooled, HTTP/1.1, or HTTP/2 where a relay on TLS offers it.
 
+mod body;
+mod connection;
+mod pool;
+mod target;
+
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::TRANSFER_ENCODING;
-use http::uri::{PathAndQuery, Scheme};
+use http::uri::Scheme;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use relay_mcp_core::{RelayFailure, Sent};
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::headers;
 use crate::token::TokenSource;
-
-/// Shorter than the five seconds after which common servers close an idle connection, so that a request
-/// hardly ever meets a connection that is just being closed (PEERS 8).
-const IDLE_CONNECTION: Duration = Duration::from_secs(4);
-
-/// How often a quiet connection is asked whether it still is one, so that a stream or a long call whose path
-/// died in silence comes to its end.
-const KEEPALIVE: Duration = Duration::from_secs(20);
+use body::Lease;
+pub use body::RelayBody;
+use connection::{Connection, KEEPALIVE, Sending};
+use pool::Pool;
+use target::Target;
 
 /// How often, and how many times, it is asked again when it does not answer.
 const KEEPALIVE_AGAIN: (Duration, u32) = (Duration::from_secs(5), 3);
@@ -37,8 +37,9 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 /// A client for the relay's one endpoint. Cheap to clone.
 #[derive(Clone)]
 pub struct RelayClient {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    endpoint: Uri,
+    connector: HttpsConnector<HttpConnector>,
+    pool: Pool,
+    endpoint: Target,
     token: TokenSource,
 }
 
@@ -48,6 +49,9 @@ pub enum RelayClientError {
     /// Without roots no certificate can be checked.
     #[error("the system's root certificates, which an https relay needs, cannot be loaded: {0}")]
     NoRoots(#[source] std::io::Error),
+    /// It is not the URL of a server.
+    #[error("the relay's URL {0} names no host")]
+    NoHost(Uri),
 }
 
 impl RelayClient {
@@ -78,14 +82,8 @@ impl RelayClient {
                 .enable_http1()
                 .wrap_connector(tcp)
         };
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_CONNECTION)
-            .timer(TokioTimer::new())
-            .http2_keep_alive_interval(KEEPALIVE)
-            .http2_keep_alive_while_idle(true)
-            .build(connector);
-        Ok(Self { client, endpoint, token })
+        let endpoint = Target::new(endpoint.clone()).ok_or(RelayClientError::NoHost(endpoint))?;
+        Ok(Self { connector, pool: Pool::default(), endpoint, token })
     }
 
     /// Sends a request with the live token. Gives the token that it carried, and how it went.
@@ -95,37 +93,61 @@ impl RelayClient {
         query: Option<&str>,
         mut headers: HeaderMap,
         body: Bytes,
-    ) -> (Option<Arc<str>>, Result<Response<Incoming>, RelayFailure>) {
+    ) -> (Option<Arc<str>>, Result<Response<RelayBody>, RelayFailure>) {
         let token = self.token.current();
         headers::sign(&mut headers, token.as_deref());
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
-        *request.uri_mut() = self.target(query);
         *request.headers_mut() = headers;
-        let answer = self.client.request(request).await.map_err(|error| RelayFailure {
-            sent: if error.is_connect() { Sent::No } else { Sent::Unknown },
-            reason: root_cause(&error),
-        });
-        (token, answer.and_then(understood))
+        let answer = match query {
+            Some(query) => self.exchange(request, &self.endpoint.with(query)).await,
+            None => self.exchange(request, &self.endpoint).await,
+        };
+        (token, answer)
+    }
+
+    /// Sends a request over a connection that is open already, if there is one. One that was closed meanwhile, and
+    /// has sent nothing of it, is passed over.
+    async fn exchange(
+        &self,
+        mut request: Sending,
+        target: &Target,
+    ) -> Result<Response<RelayBody>, RelayFailure> {
+        loop {
+            let kept = self.pool.take();
+            let is_new = kept.is_none();
+            let mut connection = match kept {
+                Some(connection) => connection,
+                // Apart, since it is large and seldom, and a task is copied as it is made and as it ends.
+                None => Box::pin(Connection::open(self.connector.clone(), target))
+                    .await
+                    .map_err(|error| RelayFailure { sent: Sent::No, reason: root_cause(&*error) })?,
+            };
+            if !is_new && !connection.is_ready().await {
+                continue;
+            }
+            let mut error = match connection.send(request, target).await {
+                Ok(response) => {
+                    let response = understood(response)?;
+                    let lease = Lease { connection, pool: self.pool.clone() };
+                    return Ok(response.map(|body| RelayBody::new(body, lease)));
+                }
+                Err(error) => error,
+            };
+            match error.take_message() {
+                Some(unsent) if !is_new => request = unsent,
+                unsent => {
+                    let sent = if unsent.is_some() { Sent::No } else { Sent::Unknown };
+                    return Err(RelayFailure { sent, reason: root_cause(error.error()) });
+                }
+            }
+        }
     }
 
     /// Whether the token, read again, is another one than a refused call carried (B-2.7).
     #[must_use]
     pub fn has_other_token(&self, used: Option<&Arc<str>>) -> bool {
         self.token.differs_from(used)
-    }
-
-    /// The endpoint with the agent's query behind its own, if it has one.
-    fn target(&self, query: Option<&str>) -> Uri {
-        let Some(query) = query else { return self.endpoint.clone() };
-        let mut parts = self.endpoint.clone().into_parts();
-        let own = parts.path_and_query.as_ref().map_or("/", PathAndQuery::as_str);
-        let joint = if own.contains('?') { '&' } else { '?' };
-        let Ok(target) = PathAndQuery::try_from(format!("{own}{joint}{query}")) else {
-            return self.endpoint.clone();
-        };
-        parts.path_and_query = Some(target);
-        Uri::from_parts(parts).unwrap_or_else(|_| self.endpoint.clone())
     }
 }
 
@@ -163,7 +185,6 @@ pub fn root_cause(error: &dyn Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::TokenOrigin;
 
     #[tokio::test]
     async fn b_9_6_a_failure_tells_what_happened_and_nothing_of_the_token() {
@@ -174,39 +195,5 @@ mod tests {
         let (_, answer) = client.send(Method::POST, None, HeaderMap::new(), Bytes::new()).await;
         let failure = answer.unwrap_err();
         assert_eq!((failure.sent, failure.reason.as_str()), (Sent::No, "connection refused"));
-    }
-
-    /// What the machine, or the agent, says as a query leads nowhere else.
-    #[test]
-    fn b_2_1_a_query_changes_neither_the_relay_nor_the_path() {
-        for endpoint in ["http://relay.example:8080/api/mcp", "http://relay.example/mcp?key=1"] {
-            let endpoint: Uri = endpoint.parse().unwrap();
-            let token = TokenSource::open(&TokenOrigin::None).unwrap();
-            let client = RelayClient::new(endpoint.clone(), token, Duration::from_secs(1)).unwrap();
-            assert_eq!(client.target(None), endpoint);
-            for query in [
-                "",
-                "a=b",
-                "?a=b",
-                "/../other",
-                "../../other",
-                "@elsewhere.example/",
-                "http://elsewhere.example/",
-                "//elsewhere.example",
-                "#/other",
-                "a\r\nhost: elsewhere.example",
-                " HTTP/1.1\r\nhost: elsewhere.example\r\n\r\n",
-                "\0",
-                "ü",
-            ] {
-                let target = client.target(Some(query));
-                assert_eq!(target.scheme(), endpoint.scheme(), "{query:?}");
-                assert_eq!(target.authority(), endpoint.authority(), "{query:?}");
-                assert_eq!(target.path(), endpoint.path(), "{query:?}");
-                let own = endpoint.query().unwrap_or_default();
-                assert!(target.query().unwrap_or_default().starts_with(own), "{query:?}");
-                assert!(!target.to_string().contains(['\r', '\n', ' ', '#', '\0']), "{query:?}: {target}");
-            }
-        }
     }
 }

@@ -1,5 +1,9 @@
 //! What the benchmarks put together: a machine, requests, and a relay's answers to them.
 
+pub(crate) mod list;
+pub(crate) mod pass;
+pub(crate) mod write;
+
 use bytes::Bytes;
 use relay_mcp_core::headers::Header;
 use relay_mcp_core::{
