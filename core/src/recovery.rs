@@ -85,12 +85,13 @@ mod tests {
     }
 
     #[test]
-    fn b_5_10_a_write_has_one_spelling_of_its_place() {
+    fn b_5_10_a_write_has_one_spelling_of_its_place_and_another_behind_it() {
         let opened = |id: &str| {
             Proxy::open(Config::default(), [1; 32], Timestamp(1), alloc::vec![write(id)]).map(drop)
         };
         assert_eq!(opened("00000000000000000007"), Ok(()));
-        for id in ["7", "+0000000000000000007", "000000000000000000007", ""] {
+        assert_eq!(opened("09223372036854775807"), Ok(()));
+        for id in ["7", "+0000000000000000007", "000000000000000000007", "", "18446744073709551615"] {
             assert!(opened(id).is_err_and(|error| error.id == id), "{id}");
         }
     }

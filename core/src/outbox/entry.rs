@@ -20,6 +20,9 @@ pub(crate) struct Place(pub(crate) u64);
 const PLACES_IN_A_MILLISECOND: u64 = 1024;
 
 impl Place {
+    /// No run comes so far, whatever its clock says.
+    pub(super) const LAST: Self = Self(u64::MAX >> 1);
+
     /// What a run that begins now goes on behind. The store does not tell of writes that were delivered, and their
     /// places are behind those that it tells of, so the time has to.
     pub(super) fn before_run(now: Timestamp) -> Self {

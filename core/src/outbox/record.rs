@@ -87,10 +87,7 @@ impl Proxy {
 /// Takes a write back from its record. Whether its name is a place.
 pub(crate) fn recovered(proxy: &mut Proxy, id: &str, value: &str) -> Result<bool, serde_json::Error> {
     let record: WriteRecord = serde_json::from_str(value)?;
-    // Any other spelling of a place is a record that would not go away with its write.
-    let Some(place) = id.parse().ok().map(Place).filter(|place| key(*place).id == id) else {
-        return Ok(false);
-    };
+    let Some(place) = place_of(id) else { return Ok(false) };
     let write = Write {
         key: record.key,
         tool: record.tool,
@@ -107,4 +104,11 @@ pub(crate) fn recovered(proxy: &mut Proxy, id: &str, value: &str) -> Result<bool
     entry.is_durable = true;
     proxy.outbox.insert(place, entry);
     Ok(true)
+}
+
+/// The place that this is the name of. Any other spelling of one is a record that would not go away with its write, and
+/// behind one that no run comes to there would be none for the next.
+fn place_of(id: &str) -> Option<Place> {
+    let place = Place(id.parse().ok()?);
+    (place <= Place::LAST && key(place).id == id).then_some(place)
 }

@@ -34,10 +34,12 @@ pub fn check(bytes: &[u8]) {
         None => (None, bytes),
     };
     let (heard, asked) = converse(said, secret);
-    let knows_secret = said.windows(SECRET.len()).any(|window| window == SECRET.as_bytes());
+    // Who says something may hear it again, such as in a key.
+    let says = |text: &str| said.windows(text.len()).any(|window| window == text.as_bytes());
+    let knows_secret = says(SECRET);
     for (status, body) in answers(&heard) {
         assert!(STATUSES.contains(&status), "{status}");
-        let shows = |text: &str| String::from_utf8_lossy(body).contains(text);
+        let shows = |text: &str| String::from_utf8_lossy(body).contains(text) && !says(text);
         assert!(!shows(TOKEN) && !shows(SECRET), "B-9.6: {status}");
         assert!(secret.is_none() || knows_secret || status >= 400, "B-8.1: {status} without the secret");
     }
