@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use relay_mcp_core::{Config, Record, Timestamp};
 use wasmtime::component::Linker;
-use wasmtime::{Engine, Inlining, Store, StoreLimits};
+use wasmtime::{Engine, Store, StoreLimits};
 use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::bindings::CorePre;
@@ -62,8 +62,8 @@ impl Sandbox {
     pub fn new(component: &[u8], limits: Limits, cache: &Cache) -> Result<Self, Refusal> {
         let mut config = wasmtime::Config::new();
         config.epoch_interruption(true);
-        // A step calls many small functions, and nothing in it is async.
-        config.compiler_inlining(Inlining::Yes).concurrency_support(false);
+        // Nothing in it is async.
+        config.concurrency_support(false);
         let engine = Engine::new(&config).map_err(Refusal::Unusable)?;
         let component = cache.component(&engine, component).map_err(Refusal::Unusable)?;
         let mut linker = Linker::new(&engine);
