@@ -159,3 +159,26 @@ async fn is_contained(proxy: &Proxy, what: &str, gets: Gets) {
     let next = json_of(&next);
     assert_eq!((&next["id"], &next["result"]["says"]), (&json!(2), &json!("good")), "{what}: {next}");
 }
+
+/// An answer that nobody asked for is waiting when the next request comes: it is not taken for the answer to that.
+#[tokio::test]
+async fn an_answer_that_comes_unasked_is_nobodys() {
+    let relay = WireRelay::start().await;
+    let proxy = relay.proxy().start().await;
+    let (honest, evil) = (result(&json!(1), "good"), result(&json!(2), "evil"));
+    let evil = answer("200 OK", &length(&evil), &evil);
+    for _ in 0..5 {
+        let mut raw = Raw::connect(proxy.agent().address()).await;
+        relay.answers_and_goes_on(
+            ATTACKED,
+            answer("200 OK", &length(&honest), &honest),
+            [&evil[..], &evil].concat(),
+        );
+        raw.send(ask(&proxy, 1, ATTACKED)).await;
+        assert_eq!(json_of(&raw.answer().await)["result"]["says"], "good");
+        relay.has_gone_on().await;
+        raw.send(ask(&proxy, 2, "x/next")).await;
+        let next = raw.answer().await;
+        assert_eq!(json_of(&next)["result"]["says"], "good", "{next}");
+    }
+}

@@ -1,12 +1,18 @@
 //! A relay that keeps each byte, and answers with whatever bytes it is told.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use relay_mcp_tests::agent::Raw;
 use relay_mcp_tests::proxy::{Proxy, ProxyBuilder};
+use relay_mcp_tests::wait::within;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+
+/// Long enough for an answer to arrive, so that what is said then is said to nobody.
+const LATER: Duration = Duration::from_millis(200);
 
 /// A request of a JSON-RPC method that no other rule knows.
 pub(crate) const ASK: &str = r#"{"jsonrpc":"2.0","id":1,"method":"x/y"}"#;
@@ -23,6 +29,8 @@ pub(crate) struct Seen {
 struct Answer {
     to: &'static str,
     bytes: Vec<u8>,
+    /// And what it says later, though nobody asked any more.
+    later: Vec<u8>,
     then_closes: bool,
 }
 
@@ -31,20 +39,21 @@ pub(crate) struct WireRelay {
     port: u16,
     seen: Arc<Mutex<Vec<Seen>>>,
     answer: Arc<Mutex<Option<Answer>>>,
+    has_said_more: Arc<Notify>,
 }
 
 impl WireRelay {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (seen, answer) = (Arc::default(), Arc::default());
-        let (keeps, answers) = (Arc::clone(&seen), Arc::clone(&answer));
+        let (seen, answer, has_said_more) = (Arc::default(), Arc::default(), Arc::new(Notify::new()));
+        let (keeps, answers, says) = (Arc::clone(&seen), Arc::clone(&answer), Arc::clone(&has_said_more));
         tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
-                tokio::spawn(serve(connection, Arc::clone(&keeps), Arc::clone(&answers)));
+                tokio::spawn(serve(connection, Arc::clone(&keeps), Arc::clone(&answers), Arc::clone(&says)));
             }
         });
-        Self { port, seen, answer }
+        Self { port, seen, answer, has_said_more }
     }
 
     /// A proxy of it.
@@ -59,26 +68,48 @@ impl WireRelay {
 
     /// From here on, whatever has this in its body is answered with these bytes.
     pub(crate) fn answers(&self, to: &'static str, bytes: impl Into<Vec<u8>>) {
-        *self.answer.lock().unwrap() = Some(Answer { to, bytes: bytes.into(), then_closes: false });
+        self.will(Answer { to, bytes: bytes.into(), later: Vec::new(), then_closes: false });
     }
 
     /// The same, and the connection is closed behind them.
     pub(crate) fn answers_and_closes(&self, to: &'static str, bytes: impl Into<Vec<u8>>) {
-        *self.answer.lock().unwrap() = Some(Answer { to, bytes: bytes.into(), then_closes: true });
+        self.will(Answer { to, bytes: bytes.into(), later: Vec::new(), then_closes: true });
+    }
+
+    /// The same, and it says more when the answer has long arrived.
+    pub(crate) fn answers_and_goes_on(&self, to: &'static str, bytes: Vec<u8>, later: Vec<u8>) {
+        self.will(Answer { to, bytes, later, then_closes: false });
+    }
+
+    /// Returns when it has said more.
+    pub(crate) async fn has_gone_on(&self) {
+        within("the relay says more", self.has_said_more.notified()).await;
+    }
+
+    fn will(&self, answer: Answer) {
+        *self.answer.lock().unwrap() = Some(answer);
     }
 }
 
-async fn serve(mut connection: TcpStream, seen: Arc<Mutex<Vec<Seen>>>, answer: Arc<Mutex<Option<Answer>>>) {
+async fn serve(
+    mut connection: TcpStream,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    answer: Arc<Mutex<Option<Answer>>>,
+    has_said_more: Arc<Notify>,
+) {
     let mut unread = Vec::new();
     while let Some(request) = read(&mut connection, &mut unread).await {
         let told = answer.lock().unwrap().clone().filter(|answer| request.body.contains(answer.to));
-        let (bytes, then_closes) = match told {
-            Some(answer) => (answer.bytes, answer.then_closes),
-            None => (good(&request.body), false),
-        };
+        let honest = || Answer { to: "", bytes: good(&request.body), later: Vec::new(), then_closes: false };
+        let answer = told.unwrap_or_else(honest);
         seen.lock().unwrap().push(request);
-        if connection.write_all(&bytes).await.is_err() || then_closes {
+        if connection.write_all(&answer.bytes).await.is_err() || answer.then_closes {
             return;
+        }
+        if !answer.later.is_empty() {
+            tokio::time::sleep(LATER).await;
+            connection.write_all(&answer.later).await.ok();
+            has_said_more.notify_one();
         }
     }
 }
