@@ -52,7 +52,7 @@ fn pieces<'a>(mut stream: &'a [u8], cuts: &[u8]) -> Vec<&'a [u8]> {
         pieces.push(piece);
         stream = rest;
     }
-    pieces.extend(stream.chunks(if cuts.len() % 2 == 0 { usize::MAX } else { 1 }));
+    pieces.extend(stream.chunks(if cuts.len().is_multiple_of(2) { usize::MAX } else { 1 }));
     pieces
 }
 
