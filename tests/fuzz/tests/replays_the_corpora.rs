@@ -1,6 +1,5 @@
 //! Every input that fuzzing kept is run again, on a stable toolchain and without libFuzzer (B-9.8): each target has its
 //! corpus, and none is empty.
-
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 use std::path::{Path, PathBuf};
