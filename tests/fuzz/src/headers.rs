@@ -104,7 +104,10 @@ fn check_toward_relay(headers: &HeaderMap) {
 fn check_toward_agent(headers: &HeaderMap) {
     let mut given = headers.clone();
     strip_toward_agent(&mut given);
-    check_crossed(headers, &given, &STAYS_THERE);
+    // A length beside a transfer coding is not the body's (RFC 9112, 6.3).
+    let is_coded = headers.contains_key("transfer-encoding");
+    let length: &[&str] = if is_coded { &["content-length"] } else { &[] };
+    check_crossed(headers, &given, &[&STAYS_THERE, length].concat());
 }
 
 /// What crosses is what was there, less these and what `Connection` names, in its order.
