@@ -19,7 +19,7 @@ fn replay(target: &str, check: fn(&[u8])) {
     for file in corpus(target) {
         let bytes = fs::read(&file).unwrap();
         if let Err(violation) = panic::catch_unwind(|| check(&bytes)) {
-            println!("see it: tests/fuzz/run {target} {}", file.display());
+            println!("see it: tests/fuzz/run --show {target} {}", file.display());
             panic::resume_unwind(violation);
         }
     }

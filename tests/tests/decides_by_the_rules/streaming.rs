@@ -61,7 +61,9 @@ fn b_7_2_a_subscription_is_acknowledged_however_the_lines_of_its_request_end() {
     let stream = host.request(post(body));
     host.relay_is_away();
     let text = host.exchanges[&stream].text();
-    let data: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
+    // As a client reads it: a carriage return ends a line too.
+    let lines = text.split(['\n', '\r']);
+    let data: Vec<&str> = lines.filter_map(|line| line.strip_prefix("data: ")).collect();
     let message: Value = serde_json::from_str(&data.join("\n")).unwrap();
     assert_eq!(message["params"]["notifications"], json!({ "toolsListChanged": true, "x": 1 }), "{text:?}");
 }
