@@ -5,14 +5,16 @@ use http::header::{
     TRANSFER_ENCODING,
 };
 use relay_mcp_core::headers::{
-    Header, HeaderEdit, RETRY_AFTER, concerns_machine, crosses_to_agent, crosses_to_relay,
+    Header, HeaderEdit, RETRY_AFTER, concerning_machine, crosses_to_agent, crosses_to_relay,
 };
 
 /// The headers by which the machine decides.
 #[must_use]
 pub fn for_machine(headers: &HeaderMap) -> Vec<Header> {
-    let concerning = headers.iter().filter(|(name, _)| concerns_machine(name.as_str()));
-    concerning.filter_map(|(name, value)| Some(Header::new(name.as_str(), readable(name, value)?))).collect()
+    let header = |(name, value): (&HeaderName, &HeaderValue)| {
+        Some(Header::new(concerning_machine(name.as_str())?, readable(name, value)?))
+    };
+    headers.iter().filter_map(header).collect()
 }
 
 /// A value as the machine reads it: a date to wait for becomes seconds, since the machine knows no calendar.
@@ -85,7 +87,7 @@ pub fn edit(headers: &mut HeaderMap, edits: &[HeaderEdit]) {
                 }
             }
             HeaderEdit::Remove(name) => {
-                headers.remove(name.as_str());
+                headers.remove(&**name);
             }
         }
     }
@@ -150,7 +152,7 @@ mod tests {
     /// Whatever the machine says, natively or as a component.
     #[test]
     fn b_2_2_what_is_the_hosts_is_not_for_the_machine_to_set() {
-        let header = |name: &str, value: &str| Header::new(name, value);
+        let header = |name: &'static str, value: &str| Header::new(name, value);
         for name in [
             "authorization",
             "Authorization",

@@ -3,7 +3,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use relay_mcp_core::door::{Door, Knock, Secret, check_secret};
-use relay_mcp_core::headers::{Header, HeaderEdit, concerns_machine};
+use relay_mcp_core::headers::{Header, HeaderEdit, concerning_machine};
 use relay_mcp_host_native::headers::{
     edit, for_machine, of_machine, parsed, sign, strip_toward_agent, toward_relay,
 };
@@ -123,7 +123,7 @@ fn check_crossed(before: &HeaderMap, after: &HeaderMap, stays: &[&str]) {
 
 fn check_for_machine(headers: &HeaderMap) {
     for Header { name, value } in for_machine(headers) {
-        assert!(concerns_machine(&name), "{name}");
+        assert!(concerning_machine(&name).is_some(), "{name}");
         let came = headers.get_all(&name).iter().any(|came| came.as_bytes() == value.as_bytes());
         let is_wait = name == "retry-after" && value.parse::<u64>().is_ok();
         assert!(came || is_wait, "{name}: {value}");
