@@ -7,6 +7,7 @@
 
 use alloc::collections::VecDeque;
 use core::borrow::Borrow;
+use core::cmp::Ordering;
 
 /// A capacity that is kept, however few the entries are.
 const KEPT: usize = 64;
@@ -68,7 +69,19 @@ impl<K: Ord, V> Map<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.entries.binary_search_by(|(known, _)| known.borrow().cmp(key))
+        // What is new belongs behind the last, and what is looked for is mostly that, or the first.
+        let (Some((first, _)), Some((last, _))) = (self.entries.front(), self.entries.back()) else {
+            return Err(0);
+        };
+        match (first.borrow().cmp(key), last.borrow().cmp(key)) {
+            (_, Ordering::Less) => Err(self.entries.len()),
+            (_, Ordering::Equal) => Ok(self.entries.len() - 1),
+            (Ordering::Equal, _) => Ok(0),
+            (Ordering::Greater, _) => Err(0),
+            (Ordering::Less, Ordering::Greater) => {
+                self.entries.binary_search_by(|(known, _)| known.borrow().cmp(key))
+            }
+        }
     }
 }
 

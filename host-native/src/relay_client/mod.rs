@@ -6,7 +6,6 @@ mod pool;
 mod target;
 
 use std::error::Error;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,7 +20,7 @@ use relay_mcp_core::{RelayFailure, Sent};
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::headers;
-use crate::token::TokenSource;
+use crate::token::{Bearer, TokenSource};
 use body::Lease;
 pub use body::RelayBody;
 use connection::{Connection, KEEPALIVE, Sending};
@@ -93,9 +92,9 @@ impl RelayClient {
         query: Option<&str>,
         mut headers: HeaderMap,
         body: Bytes,
-    ) -> (Option<Arc<str>>, Result<Response<RelayBody>, RelayFailure>) {
+    ) -> (Option<Bearer>, Result<Response<RelayBody>, RelayFailure>) {
         let token = self.token.current();
-        headers::sign(&mut headers, token.as_deref());
+        headers::sign(&mut headers, token.as_ref());
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
         *request.headers_mut() = headers;
@@ -146,7 +145,7 @@ impl RelayClient {
 
     /// Whether the token, read again, is another one than a refused call carried (B-2.7).
     #[must_use]
-    pub fn has_other_token(&self, used: Option<&Arc<str>>) -> bool {
+    pub fn has_other_token(&self, used: Option<&Bearer>) -> bool {
         self.token.differs_from(used)
     }
 }
