@@ -34,10 +34,9 @@ impl<M: Machine + Send + 'static> Driver<M> {
             Method::Delete => HttpMethod::DELETE,
         };
         let driver = self.clone();
-        let query = request.query.clone();
+        let (token, answer) = self.0.relay.send(method, request.query.as_deref(), headers, body);
         let task = self.0.runtime.spawn(async move {
-            let (token, answer) = driver.0.relay.send(method, query.as_deref(), headers, body).await;
-            match answer {
+            match answer.await {
                 Ok(response) => driver.begin_reading(life, call, response, token.as_ref()),
                 Err(failure) => driver.end_failed(life, call, failure),
             }
