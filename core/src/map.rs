@@ -7,6 +7,7 @@
 
 use alloc::collections::VecDeque;
 use core::borrow::Borrow;
+use core::cmp::Ordering;
 
 /// A capacity that is kept, however few the entries are.
 const KEPT: usize = 64;
@@ -68,7 +69,16 @@ impl<K: Ord, V> Map<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.entries.binary_search_by(|(known, _)| known.borrow().cmp(key))
+        // The two ends first: that is where most are looked for, and a long list has cold memory in between.
+        match (self.entries.front(), self.entries.back()) {
+            (Some((first, _)), _) if first.borrow() == key => Ok(0),
+            (_, Some((last, _))) => match last.borrow().cmp(key) {
+                Ordering::Less => Err(self.entries.len()),
+                Ordering::Equal => Ok(self.entries.len() - 1),
+                Ordering::Greater => self.entries.binary_search_by(|(known, _)| known.borrow().cmp(key)),
+            },
+            _ => Err(0),
+        }
     }
 }
 
