@@ -7,6 +7,7 @@
 //! flight is answered with an error ([`failure`]).
 
 mod answer;
+mod apart;
 mod call;
 mod exchange;
 mod failure;
