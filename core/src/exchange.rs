@@ -24,8 +24,6 @@ pub(crate) struct Exchange {
     /// The id of its JSON-RPC request; a notification, a response, a GET and a DELETE have none.
     pub(crate) id: Option<Id>,
     pub(crate) era: Era,
-    /// The session id that the agent presented.
-    pub(crate) session: Option<String>,
     pub(crate) query: Option<String>,
     /// Its headers that concern the machine.
     pub(crate) headers: Vec<Header>,
@@ -33,11 +31,23 @@ pub(crate) struct Exchange {
     pub(crate) begun: bool,
 }
 
+impl Exchange {
+    /// The session id that the agent presented.
+    pub(crate) fn session(&self) -> Option<&str> {
+        headers::value(&self.headers, SESSION_ID)
+    }
+
+    /// Whether this is the session id that the agent presented, and no other beside it.
+    pub(crate) fn names_session(&self, id: &str) -> bool {
+        let mut given = self.headers.iter().filter(|header| header.name == SESSION_ID);
+        given.next().is_some_and(|header| header.value == id) && given.next().is_none()
+    }
+}
+
 impl Proxy {
     pub(crate) fn on_request(&mut self, exchange: ExchangeId, request: AgentRequest) {
-        let session = headers::value(&request.headers, SESSION_ID).map(String::from);
         let AgentRequest { method, query, headers, body } = request;
-        let known = Exchange { id: None, era: Era::Legacy, session, query, headers, begun: false };
+        let known = Exchange { id: None, era: Era::Legacy, query, headers, begun: false };
         self.exchanges.insert(exchange, known);
         match method {
             Method::Get => self.on_get(exchange),
@@ -81,16 +91,15 @@ impl Proxy {
 
     /// Whether the request names a session that has ended; then it was answered (B-1.6).
     pub(crate) fn refuse_lost_session(&mut self, exchange: ExchangeId) -> bool {
-        let Some(Exchange { era: Era::Legacy, session: Some(session), id, .. }) =
-            self.exchanges.get(&exchange)
-        else {
+        let Some(known) = self.exchanges.get(&exchange).filter(|known| known.era == Era::Legacy) else {
             return false;
         };
+        let Some(session) = known.session() else { return false };
         match self.sessions.look_up(session, self.now) {
             Known::Live | Known::Foreign => false,
             Known::Ended => {
                 let body = jsonrpc::error_response(
-                    id.as_ref(),
+                    known.id.as_ref(),
                     code::AUTH_LEGACY,
                     "session not found: it has ended; send initialize again",
                     None,

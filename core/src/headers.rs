@@ -1,12 +1,16 @@
 //! Which headers cross the proxy, in either direction (B-2.1, B-2.3), and which of them the machine sees.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
+
+/// The name of a header, in lower case. Nearly all are written somewhere here, and copied nowhere.
+pub type Name = Cow<'static, str>;
 
 /// An HTTP header: a lower-case name and a value of visible ASCII.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Header {
     /// The name, in lower case.
-    pub name: String,
+    pub name: Name,
     /// The value.
     pub value: String,
 }
@@ -14,7 +18,7 @@ pub struct Header {
 impl Header {
     /// A header; `name` must be in lower case.
     #[must_use]
-    pub fn new(name: &str, value: impl Into<String>) -> Self {
+    pub fn new(name: impl Into<Name>, value: impl Into<String>) -> Self {
         Self { name: name.into(), value: value.into() }
     }
 }
@@ -25,7 +29,7 @@ pub enum HeaderEdit {
     /// The header has this value and no other.
     Set(Header),
     /// The header is absent.
-    Remove(String),
+    Remove(Name),
 }
 
 /// The legacy session of a request (MCP 2025-03-26, Streamable HTTP).
@@ -39,11 +43,24 @@ pub const CONTENT_TYPE: &str = "content-type";
 /// How long to wait before trying again, in seconds or as a date.
 pub const RETRY_AFTER: &str = "retry-after";
 
-/// Whether the machine decides by this header, so that the host hands it in; `name` is in lower case.
+/// The headers that the machine is handed: those that come all the time, beside any other of MCP's.
+const CONCERNING: [&str; 8] = [
+    CONTENT_TYPE,
+    SESSION_ID,
+    PROTOCOL_VERSION,
+    "mcp-method",
+    "mcp-name",
+    LAST_EVENT_ID,
+    "content-encoding",
+    RETRY_AFTER,
+];
+
+/// The name of a header by which the machine decides, so that the host hands it in; nothing for any other. `name` is
+/// in lower case.
 #[must_use]
-pub fn concerns_machine(name: &str) -> bool {
-    name.starts_with("mcp-")
-        || matches!(name, LAST_EVENT_ID | CONTENT_TYPE | "content-encoding" | RETRY_AFTER)
+pub fn concerning_machine(name: &str) -> Option<Name> {
+    let known = CONCERNING.into_iter().find(|known| *known == name).map(Name::Borrowed);
+    known.or_else(|| name.starts_with("mcp-").then(|| Name::Owned(name.into())))
 }
 
 /// Whether a header of the agent's request goes on to the relay (B-2.1); `name` is in lower case.

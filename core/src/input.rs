@@ -79,7 +79,7 @@ pub struct AgentRequest {
     pub method: Method,
     /// The query of the request target, without `?`.
     pub query: Option<String>,
-    /// The headers for which [`concerns_machine`](crate::headers::concerns_machine) holds, in order.
+    /// The headers that [concern the machine](crate::headers::concerning_machine), in order.
     /// The host keeps the others and sends them along (B-2.1).
     pub headers: Vec<Header>,
     /// The body as it came; empty for GET and DELETE.
@@ -102,7 +102,7 @@ pub enum Method {
 pub struct RelayHead {
     /// The HTTP status.
     pub status: u16,
-    /// The headers for which [`concerns_machine`](crate::headers::concerns_machine) holds, in order.
+    /// The headers that [concern the machine](crate::headers::concerning_machine), in order.
     pub headers: Vec<Header>,
     /// The host read the token again, after a 401 or 403, and it is not the one that this call carried
     /// (B-2.7). False for every other status.

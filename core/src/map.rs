@@ -69,15 +69,18 @@ impl<K: Ord, V> Map<K, V> {
     where
         K: Borrow<Q>,
     {
-        // The two ends first: that is where most are looked for, and a long list has cold memory in between.
-        match (self.entries.front(), self.entries.back()) {
-            (Some((first, _)), _) if first.borrow() == key => Ok(0),
-            (_, Some((last, _))) => match last.borrow().cmp(key) {
-                Ordering::Less => Err(self.entries.len()),
-                Ordering::Equal => Ok(self.entries.len() - 1),
-                Ordering::Greater => self.entries.binary_search_by(|(known, _)| known.borrow().cmp(key)),
-            },
-            _ => Err(0),
+        // What is new belongs behind the last, and what is looked for is mostly that, or the first.
+        let (Some((first, _)), Some((last, _))) = (self.entries.front(), self.entries.back()) else {
+            return Err(0);
+        };
+        match (first.borrow().cmp(key), last.borrow().cmp(key)) {
+            (_, Ordering::Less) => Err(self.entries.len()),
+            (_, Ordering::Equal) => Ok(self.entries.len() - 1),
+            (Ordering::Equal, _) => Ok(0),
+            (Ordering::Greater, _) => Err(0),
+            (Ordering::Less, Ordering::Greater) => {
+                self.entries.binary_search_by(|(known, _)| known.borrow().cmp(key))
+            }
         }
     }
 }

@@ -109,7 +109,7 @@ fn flag((name, value): (String, bool)) -> wit::Flag {
 }
 
 fn header(header: Header) -> wit::Header {
-    wit::Header { name: header.name, value: header.value }
+    wit::Header { name: header.name.into_owned(), value: header.value }
 }
 
 fn millis(time: Duration) -> wit::Milliseconds {

@@ -199,12 +199,12 @@ fn observation(seen: wit::Observation) -> Observation {
 fn edit(edit: wit::HeaderEdit) -> HeaderEdit {
     match edit {
         wit::HeaderEdit::Set(set) => HeaderEdit::Set(header(set)),
-        wit::HeaderEdit::Remove(name) => HeaderEdit::Remove(name),
+        wit::HeaderEdit::Remove(name) => HeaderEdit::Remove(name.into()),
     }
 }
 
 fn header(header: wit::Header) -> Header {
-    Header { name: header.name, value: header.value }
+    Header { name: header.name.into(), value: header.value }
 }
 
 fn all<T, U>(items: Vec<T>, each: impl Fn(T) -> U) -> Vec<U> {

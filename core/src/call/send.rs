@@ -2,7 +2,7 @@
 
 use alloc::format;
 
-use crate::action::{Action, CallBody, RelayRequest};
+use crate::action::{Action, CallBody, CallHeaders, RelayRequest};
 use crate::call::{Call, Down, Errand, Loss, Purpose, Tried};
 use crate::headers::{Header, HeaderEdit, SESSION_ID};
 use crate::ids::CallId;
@@ -30,16 +30,27 @@ impl Proxy {
         };
         match route {
             Route::AsItIs => {
-                let edit = errand.session.clone().map(|id| HeaderEdit::Set(Header::new(SESSION_ID, id)));
+                let edit = errand.session.as_deref().and_then(|id| self.session_edit(&errand, id));
                 self.send_with(errand, edit, None);
             }
             Route::Stateless => self.send_with(errand, Some(HeaderEdit::Remove(SESSION_ID.into())), None),
             Route::Relay(id) => {
-                let edit = HeaderEdit::Set(Header::new(SESSION_ID, id.clone()));
-                self.send_with(errand, Some(edit), Some(id));
+                let edit = self.session_edit(&errand, &id);
+                self.send_with(errand, edit, Some(id));
             }
             Route::Unopened => self.open_session_for(errand),
         }
+    }
+
+    /// What has an errand name this session; nothing where it is the one that its headers name, as nearly always.
+    fn session_edit(&self, errand: &Errand, id: &str) -> Option<HeaderEdit> {
+        let is_named = match errand.headers {
+            CallHeaders::OfExchange(exchange) => {
+                self.exchanges.get(&exchange).is_some_and(|known| known.names_session(id))
+            }
+            CallHeaders::Own(_) => false,
+        };
+        (!is_named).then(|| HeaderEdit::Set(Header::new(SESSION_ID, id)))
     }
 
     /// What becomes of a call of the agent that is not even tried, while that is so (OUTBOX G6).

@@ -22,7 +22,7 @@ impl Proxy {
         let cursor = params.and_then(|params| params.string("cursor")).map(String::from);
         let Some(known) = self.exchanges.get(&exchange) else { return };
         let lister = match known.era {
-            Era::Legacy => Lister::Legacy(known.session.clone()),
+            Era::Legacy => Lister::Legacy(known.session().map(String::from)),
             Era::Modern => {
                 let meta = params.and_then(|params| params.object("_meta"));
                 let meta = meta.map_or_else(|| "{}".into(), |meta| remove_member(&meta, "progressToken"));
@@ -91,7 +91,7 @@ impl Proxy {
     fn viewer_of(&self, exchange: ExchangeId) -> Option<Viewer> {
         let known = self.exchanges.get(&exchange)?;
         Some(match known.era {
-            Era::Legacy => Viewer::Legacy(self.sessions.own(known.session.as_ref())),
+            Era::Legacy => Viewer::Legacy(self.sessions.own(known.session())),
             Era::Modern => Viewer::Modern,
         })
     }

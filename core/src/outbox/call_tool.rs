@@ -2,6 +2,7 @@
 
 use alloc::borrow::ToOwned;
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -132,7 +133,7 @@ fn write_of(known: &Exchange, tool: &str, keyed: Keyed) -> Write {
         tool: tool.to_owned(),
         params: keyed.params,
         era: known.era,
-        session: known.session.clone().filter(|_| known.era == Era::Legacy),
+        session: known.session().filter(|_| known.era == Era::Legacy).map(String::from),
         query: known.query.clone(),
         headers,
     }

@@ -60,7 +60,7 @@ pub(crate) fn with_key(
         return Keyed { params: set_member(params, "_meta", &meta), key, header: None, is_agents: false };
     }
     let arguments = set_in(arguments.as_ref(), "idempotencyKey", &quoted(&key));
-    let header = schema.as_ref().and_then(mirror_of).map(|name| Header::new(&name, key.clone()));
+    let header = schema.as_ref().and_then(mirror_of).map(|name| Header::new(name, key.clone()));
     Keyed { params: set_member(params, "arguments", &arguments), key, header, is_agents: false }
 }
 

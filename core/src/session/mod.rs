@@ -157,8 +157,8 @@ impl Sessions {
     }
 
     /// This id, if it is one of ours: of others nothing is kept, since there may be any number of them.
-    pub(crate) fn own(&self, id: Option<&String>) -> Option<String> {
-        id.filter(|id| self.known.contains_key(*id)).cloned()
+    pub(crate) fn own(&self, id: Option<&str>) -> Option<String> {
+        id.filter(|id| self.known.contains_key(*id)).map(String::from)
     }
 
     /// Whether the agent may use this id.

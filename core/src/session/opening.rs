@@ -149,7 +149,7 @@ impl Proxy {
 
     /// DELETE: the session ends here and, as well as may be, at the relay (B-1.6).
     pub(crate) fn on_delete(&mut self, exchange: ExchangeId) {
-        let session = self.exchanges.get(&exchange).and_then(|known| known.session.clone());
+        let session = self.exchanges.get(&exchange).and_then(|known| known.session().map(String::from));
         if let Some(id) = session {
             self.end_session(&id);
         }

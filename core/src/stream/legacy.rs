@@ -1,5 +1,7 @@
 //! The legacy GET stream (B-7.1).
 
+use alloc::string::String;
+
 use super::Kind;
 use super::upstream::LastEvent;
 use crate::call::{Errand, Purpose};
@@ -16,8 +18,7 @@ impl Proxy {
         if self.refuse_lost_session(exchange) {
             return;
         }
-        let session =
-            self.exchanges.get(&exchange).and_then(|known| self.sessions.own(known.session.as_ref()));
+        let session = self.exchanges.get(&exchange).and_then(|known| self.sessions.own(known.session()));
         if !self.open_stream(exchange, Kind::Legacy(session.clone())) {
             return;
         }
@@ -42,6 +43,6 @@ impl Proxy {
             }
             LastEvent::Forgotten => errand.edits.push(HeaderEdit::Remove(LAST_EVENT_ID.into())),
         }
-        Some(errand.in_session(known.session.clone()))
+        Some(errand.in_session(known.session().map(String::from)))
     }
 }

@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
 
 use crate::relay_client::RelayBody;
 use bytes::Bytes;
@@ -19,6 +18,7 @@ use super::{Driver, lock};
 use crate::headers;
 use crate::relay_client::root_cause;
 use crate::telemetry::CallOutcome;
+use crate::token::Bearer;
 
 /// The statuses after which the token is looked at again (B-2.7, B-5.8).
 const REFUSALS: [u16; 2] = [401, 403];
@@ -35,10 +35,9 @@ impl<M: Machine + Send + 'static> Driver<M> {
             Method::Delete => HttpMethod::DELETE,
         };
         let driver = self.clone();
-        let query = request.query.clone();
+        let (token, answer) = self.0.relay.send(method, request.query.as_deref(), headers, body);
         let task = self.0.runtime.spawn(async move {
-            let (token, answer) = driver.0.relay.send(method, query.as_deref(), headers, body).await;
-            match answer {
+            match answer.await {
                 Ok(response) => driver.begin_reading(life, call, response, token.as_ref()),
                 Err(failure) => driver.end_failed(life, call, failure),
             }
@@ -47,13 +46,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
     }
 
     /// The head has come: the machine says at once what becomes of the body.
-    fn begin_reading(
-        &self,
-        life: Life,
-        call: CallId,
-        response: Response<RelayBody>,
-        token: Option<&Arc<str>>,
-    ) {
+    fn begin_reading(&self, life: Life, call: CallId, response: Response<RelayBody>, token: Option<&Bearer>) {
         let status = response.status().as_u16();
         let head = RelayHead {
             status,
@@ -127,7 +120,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
 /// The headers and the body of a request, put together from what the agent sent and what the machine says.
 fn assemble(tables: &Tables, request: &RelayRequest) -> Option<(HeaderMap, Bytes)> {
     let mut headers = match &request.headers {
-        CallHeaders::OfExchange(exchange) => headers::toward_relay(&tables.exchanges.get(exchange)?.headers),
+        CallHeaders::OfExchange(exchange) => tables.exchanges.get(exchange)?.headers.clone(),
         CallHeaders::Own(own) => own.iter().filter_map(headers::of_machine).collect(),
     };
     headers::edit(&mut headers, &request.edits);

@@ -129,5 +129,5 @@ fn flags(flags: Vec<wit::Flag>) -> Vec<(String, bool)> {
 }
 
 fn header(header: wit::Header) -> Header {
-    Header { name: header.name, value: header.value }
+    Header { name: header.name.into(), value: header.value }
 }

@@ -192,7 +192,7 @@ fn observation(seen: Observation) -> wit::Observation {
 fn edit(edit: HeaderEdit) -> wit::HeaderEdit {
     match edit {
         HeaderEdit::Set(set) => wit::HeaderEdit::Set(header(set)),
-        HeaderEdit::Remove(name) => wit::HeaderEdit::Remove(name),
+        HeaderEdit::Remove(name) => wit::HeaderEdit::Remove(name.into_owned()),
     }
 }
 
@@ -205,7 +205,7 @@ pub(crate) fn method(method: Method) -> wit::Method {
 }
 
 pub(crate) fn header(header: Header) -> wit::Header {
-    wit::Header { name: header.name, value: header.value }
+    wit::Header { name: header.name.into_owned(), value: header.value }
 }
 
 pub(crate) fn all<T, U>(items: Vec<T>, each: impl Fn(T) -> U) -> Vec<U> {

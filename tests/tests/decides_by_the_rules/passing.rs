@@ -1,6 +1,6 @@
 //! B-1.5, B-2 and B-7.1: what passes, and what is answered here.
 
-use relay_mcp_core::headers::Header;
+use relay_mcp_core::headers::{Header, SESSION_ID};
 use relay_mcp_core::{Config, Sent};
 use relay_mcp_tests::world::messages::{get, legacy, modern, notification, post, request};
 use relay_mcp_tests::world::{Host, Stage};
@@ -32,6 +32,21 @@ fn b_2_1_bytes_query_and_headers_pass_as_they_are() {
     host.relay_says_with(207, &[("mcp-x", "1")], "anything");
     let answer = host.answer(exchange);
     assert_eq!((answer.status, answer.text().as_str(), answer.header("mcp-x")), (207, "anything", Some("1")));
+}
+
+/// Of two session ids the one counts that is looked at here, so the relay must not see the other.
+#[test]
+fn b_6_1_one_session_is_named_to_the_relay() {
+    for (given, named) in [(&["a"][..], &["a"][..]), (&["a", "b"], &["a"]), (&["a", "a"], &["a"])] {
+        let mut sent = legacy(1, "resources/list", &json!({}));
+        sent.headers.extend(given.iter().map(|id| Header::new(SESSION_ID, *id)));
+        let mut host = Host::new(Config::default());
+        host.request(sent);
+        let passed = &host.sent().headers;
+        let passed = passed.iter().filter(|header| header.name == SESSION_ID);
+        let passed: Vec<_> = passed.map(|header| header.value.as_str()).collect();
+        assert_eq!(passed, named, "{given:?}");
+    }
 }
 
 #[test]
