@@ -8,6 +8,8 @@ use core::ops::Range;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::scan::Scan;
+
 /// The members of a JSON object in their order, each value as the text that stands there.
 ///
 /// Where a name stands twice the last one counts, as in every JavaScript relay.
@@ -28,6 +30,22 @@ impl<'a> Object<'a> {
         Some(Self { text, members })
     }
 
+    /// The same of a text that stands in one that was read as JSON, and so need not be judged again.
+    #[must_use]
+    pub(crate) fn of_valid(text: &'a str) -> Option<Self> {
+        let mut scan = Scan::new(text);
+        let mut members = Vec::with_capacity(4);
+        let mut goes_on = scan.take(b'{') && !scan.take(b'}');
+        let is_empty = !goes_on;
+        while goes_on {
+            let Text(name) = key(scan.value()?)?;
+            scan.take(b':').then_some(())?;
+            members.push((name, scan.value()?));
+            goes_on = scan.take(b',');
+        }
+        ((is_empty || scan.take(b'}')) && scan.is_at_end()).then_some(Self { text, members })
+    }
+
     /// The text of the value that this name has.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&'a str> {
@@ -43,7 +61,7 @@ impl<'a> Object<'a> {
     /// The object that this name has as its value.
     #[must_use]
     pub fn object(&self, name: &str) -> Option<Object<'a>> {
-        Object::parse(self.get(name)?)
+        Object::of_valid(self.get(name)?)
     }
 
     /// The string that this name has as its value.
@@ -74,6 +92,30 @@ impl<'a> Object<'a> {
 pub(crate) fn string(text: &str) -> Option<Cow<'_, str>> {
     let Text(string) = serde_json::from_str(text).ok()?;
     Some(string)
+}
+
+/// The name that this JSON text is. Most have nothing escaped in them.
+fn key(text: &str) -> Option<Text<'_>> {
+    match text.strip_prefix('"')?.strip_suffix('"')? {
+        name if !name.contains('\\') => Some(Text(Cow::Borrowed(name))),
+        _ => serde_json::from_str(text).ok(),
+    }
+}
+
+/// The elements of a list that stands in a text that was read as JSON; nothing where it is no list.
+pub(crate) fn elements(list: &str) -> Option<Vec<&str>> {
+    let mut scan = Scan::new(list);
+    let mut elements = Vec::new();
+    scan.take(b'[').then_some(())?;
+    if scan.take(b']') {
+        return scan.is_at_end().then_some(elements);
+    }
+    loop {
+        elements.push(scan.value()?);
+        if !scan.take(b',') {
+            return (scan.take(b']') && scan.is_at_end()).then_some(elements);
+        }
+    }
 }
 
 struct Members<'a>(Vec<Member<'a>>);
@@ -131,6 +173,10 @@ impl<'de> Visitor<'de> for TextVisitor {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::String;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -146,6 +192,48 @@ mod tests {
     fn only_one_whole_object_is_an_object() {
         for text in ["[]", "1", "{} {}", "{", "", r#"{"a":}"#, r#"["a",1]"#] {
             assert!(Object::parse(text).is_none(), "{text}");
+        }
+    }
+
+    /// JSON of all kinds, written with and without space.
+    fn json() -> impl Strategy<Value = String> {
+        let name = prop_oneof!["[a-c]{0,2}", r#"\\(n|u0061|"|\\|ud800)"#, "[ -!#-\\[\\]-~]{0,12}"];
+        let leaf = prop_oneof![
+            Just("null".into()),
+            Just("-1.5e3".into()),
+            name.clone().prop_map(|text| alloc::format!("\"{text}\""))
+        ];
+        leaf.prop_recursive(5, 48, 5, move |inner| {
+            let space = prop_oneof![Just(""), Just(" \n")];
+            let member = (name.clone(), space.clone(), inner.clone()).prop_map(|(name, space, value)| {
+                alloc::format!("{space}\"{name}\"{space}:{space}{value}{space}")
+            });
+            let joined = |list: Vec<String>| list.join(",");
+            prop_oneof![
+                prop::collection::vec(member, 0..5)
+                    .prop_map(move |list| alloc::format!("{{{}}}", joined(list))),
+                prop::collection::vec((space.clone(), inner), 0..5).prop_map(move |list| {
+                    let list = list.into_iter().map(|(space, value)| alloc::format!("{space}{value}{space}"));
+                    alloc::format!("[{}]", joined(list.collect()))
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_walk_through_valid_json_finds_what_a_reader_finds(text in json()) {
+            prop_assert!(serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok());
+            let (read, walked) = (Object::parse(&text), Object::of_valid(&text));
+            prop_assert_eq!(read.map(|object| object.members), walked.map(|object| object.members));
+            let read = serde_json::from_str::<Vec<&RawValue>>(&text).ok();
+            let read = read.map(|list| list.into_iter().map(RawValue::get).collect::<Vec<_>>());
+            prop_assert_eq!(read, elements(&text));
+        }
+
+        #[test]
+        fn a_walk_ends_whatever_the_text_is(text in r#"[{}\[\]":,\\ a1ü]{0,24}"#) {
+            let _ = (Object::of_valid(&text), elements(&text));
         }
     }
 }

@@ -11,6 +11,7 @@ use relay_mcp_core::{
     CallBody, CallHeaders, CallId, Input, Machine, Method, RelayFailure, RelayHead, RelayRequest, Sent,
 };
 
+use super::apart::{are_of_a_stream, set_apart};
 use super::life::Life;
 use super::tables::{Answer, Call, Tables};
 use super::{Driver, lock};
@@ -76,7 +77,10 @@ impl<M: Machine + Send + 'static> Driver<M> {
     pub(super) fn read(&self, life: Life, tables: &mut Tables, call: CallId) {
         let Some(known) = tables.calls.get_mut(call) else { return };
         let Answer::Begun(response) = std::mem::replace(&mut known.answer, Answer::Awaited) else { return };
-        let (head, body) = response.into_parts();
+        let (mut head, body) = response.into_parts();
+        if are_of_a_stream(&head.headers) {
+            set_apart(&mut head.headers);
+        }
         known.answer = Answer::Read(Box::new(head));
         let driver = self.clone();
         known.task =

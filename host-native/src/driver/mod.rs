@@ -7,6 +7,7 @@
 //! flight is answered with an error ([`failure`]).
 
 mod answer;
+mod apart;
 mod by_id;
 mod call;
 mod exchange;

@@ -9,6 +9,7 @@ use relay_mcp_core::headers::HeaderEdit;
 use relay_mcp_core::{Action, AnswerHead, CallId, Change, Command, ExchangeId, Input, Machine, Reply};
 
 use super::answer::{AgentBody, Pipe};
+use super::apart::set_apart;
 use super::tables::{Answer, ReplyTo, Tables};
 use super::{Core, Driver};
 use crate::headers;
@@ -65,6 +66,9 @@ impl<M: Machine + Send + 'static> Driver<M> {
         let pipe = Arc::new(Pipe::default());
         let driver = self.clone();
         let is_own_stream = matches!(head, AnswerHead::Own { .. });
+        if is_own_stream {
+            set_apart(&mut known.headers);
+        }
         let on_gone = move || driver.feed(Input::AgentGone { exchange });
         let body = AgentBody::fed(Arc::clone(&pipe), is_own_stream, on_gone);
         if let ReplyTo::Head(reply) = std::mem::replace(&mut known.reply, ReplyTo::Body(pipe)) {

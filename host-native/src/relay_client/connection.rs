@@ -89,9 +89,10 @@ impl Connection {
 }
 
 /// Reads from and writes to a connection until it is closed.
-fn drive(connection: impl Future<Output = hyper::Result<()>> + Send + 'static) {
+fn drive(mut connection: impl Future<Output = hyper::Result<()>> + Send + Unpin + 'static) {
     tokio::spawn(async move {
-        if let Err(error) = connection.await {
+        // Where it is: awaited itself, it would be moved within the task, which would hold room for two of it.
+        if let Err(error) = (&mut connection).await {
             tracing::debug!(error = error.to_string(), "a connection to the relay broke off");
         }
     });
