@@ -12,7 +12,9 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 
 use bindings::exports::relay::mcp_proxy::machine as wit;
+use dlmalloc::GlobalDlmalloc;
 use relay_mcp_core::{OpenError, Proxy, Timestamp};
+use relay_mcp_heap::Heap;
 
 mod bindings {
     #[cfg(not(feature = "rules"))]
@@ -60,7 +62,7 @@ impl wit::GuestProxy for Machine {
 }
 
 #[global_allocator]
-static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+static ALLOCATOR: Heap<GlobalDlmalloc> = Heap::over(GlobalDlmalloc);
 
 /// A panic is a trap: the host opens the machine again.
 #[panic_handler]
