@@ -56,7 +56,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
         self.0.metrics.relay_call(CallOutcome::of_status(status));
         {
             let mut core = lock(&self.0.core);
-            let Some(known) = core.calls_of(life).and_then(|calls| calls.get_mut(&call)) else { return };
+            let Some(known) = core.calls_of(life).and_then(|calls| calls.get_mut(call)) else { return };
             known.answer = Answer::Begun(response);
         }
         self.feed_of(life, Input::RelayHead { call, head });
@@ -68,14 +68,14 @@ impl<M: Machine + Send + 'static> Driver<M> {
             Sent::Unknown => CallOutcome::Broken,
         });
         if let Some(calls) = lock(&self.0.core).calls_of(life) {
-            calls.remove(&call);
+            calls.remove(call);
         }
         self.feed_of(life, Input::RelayFailed { call, failure });
     }
 
     /// Feeds an answer to the machine, chunk by chunk.
     pub(super) fn read(&self, life: Life, tables: &mut Tables, call: CallId) {
-        let Some(known) = tables.calls.get_mut(&call) else { return };
+        let Some(known) = tables.calls.get_mut(call) else { return };
         let Answer::Begun(response) = std::mem::replace(&mut known.answer, Answer::Awaited) else { return };
         let (mut head, body) = response.into_parts();
         if are_of_a_stream(&head.headers) {
@@ -108,7 +108,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
 
     /// Forgets a call. Dropping its task closes its connection, or gives it back where all of it was read.
     pub(super) fn cancel(&self, tables: &mut Tables, call: CallId) {
-        if let Some(known) = tables.calls.remove(&call) {
+        if let Some(known) = tables.calls.remove(call) {
             known.task.abort();
             if matches!(known.answer, Answer::Awaited) {
                 self.0.metrics.relay_call(CallOutcome::Cancelled);
@@ -120,13 +120,13 @@ impl<M: Machine + Send + 'static> Driver<M> {
 /// The headers and the body of a request, put together from what the agent sent and what the machine says.
 fn assemble(tables: &Tables, request: &RelayRequest) -> Option<(HeaderMap, Bytes)> {
     let mut headers = match &request.headers {
-        CallHeaders::OfExchange(exchange) => tables.exchanges.get(exchange)?.headers.clone(),
+        CallHeaders::OfExchange(exchange) => tables.exchanges.get(*exchange)?.headers.clone(),
         CallHeaders::Own(own) => own.iter().filter_map(headers::of_machine).collect(),
     };
     headers::edit(&mut headers, &request.edits);
     let body = match &request.body {
         CallBody::Empty => Bytes::new(),
-        CallBody::OfExchange(exchange) => tables.exchanges.get(exchange)?.body.clone(),
+        CallBody::OfExchange(exchange) => tables.exchanges.get(*exchange)?.body.clone(),
         CallBody::Bytes(bytes) => bytes.clone(),
     };
     Some((headers, body))

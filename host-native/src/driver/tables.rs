@@ -12,12 +12,13 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use super::answer::{AgentBody, Pipe};
+use super::by_id::ById;
 
 /// All that is under way.
 #[derive(Default)]
 pub(super) struct Tables {
-    pub(super) exchanges: BTreeMap<ExchangeId, Exchange>,
-    pub(super) calls: BTreeMap<CallId, Call>,
+    pub(super) exchanges: ById<ExchangeId, Exchange>,
+    pub(super) calls: ById<CallId, Call>,
     pub(super) questions: BTreeMap<CommandId, Asked>,
     last_id: u64,
 }
