@@ -6,11 +6,9 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use serde_json::value::RawValue;
-
 use crate::config::{Config, MenuRule};
 use crate::context::Context;
-use crate::jsonrpc::{Object, replace_members, set_member};
+use crate::jsonrpc::{Object, elements, replace_members, set_member};
 
 /// The schema of a receipt (B-5.4).
 const RECEIPT_SCHEMA: &str = concat!(
@@ -87,9 +85,8 @@ pub struct Narrowed<'a> {
 pub fn narrow<'a>(result: &'a str, rules: &Rules<'_>) -> Option<Narrowed<'a>> {
     let object = Object::parse(result)?;
     let list = object.get("tools")?;
-    let definitions: Vec<&'a RawValue> = serde_json::from_str(list).ok()?;
     let tools: Vec<(Cow<'a, str>, &'a str)> =
-        definitions.into_iter().map(|tool| (name_of(tool.get()), tool.get())).collect();
+        elements(list)?.into_iter().map(|tool| (name_of(tool), tool)).collect();
     let shown = shown_list(&tools, rules);
     let result =
         replace_members(&object, &[("tools", &shown), ("cacheScope", r#""private""#), ("ttlMs", "0")]);
