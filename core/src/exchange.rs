@@ -61,7 +61,7 @@ impl Proxy {
 
     fn on_message(&mut self, exchange: ExchangeId, parsed: &Parsed<'_>) {
         let params = parsed.params();
-        let era = Era::of_params(params.as_ref());
+        let era = Era::of_params(params);
         if let Some(known) = self.exchanges.get_mut(&exchange) {
             known.era = era;
             if let Message::Request { id, .. } = &parsed.message {
@@ -75,11 +75,11 @@ impl Proxy {
         match &parsed.message {
             Message::Request { method, .. } => match method.as_ref() {
                 "initialize" => self.greet(exchange, parsed),
-                "server/discover" => self.discover(exchange, params.as_ref()),
-                "tools/list" => self.list(exchange, params.as_ref()),
-                "tools/call" => self.call_tool(exchange, parsed, params.as_ref()),
+                "server/discover" => self.discover(exchange, params),
+                "tools/list" => self.list(exchange, params),
+                "tools/call" => self.call_tool(exchange, parsed, params),
                 "ping" => self.ping(exchange),
-                "subscriptions/listen" if era == Era::Modern => self.listen(exchange, params.as_ref()),
+                "subscriptions/listen" if era == Era::Modern => self.listen(exchange, params),
                 _ => self.pass(exchange),
             },
             Message::Notification { method } if method == "notifications/initialized" => {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use crate::call::{Answered, Errand, Facts, Purpose};
 use crate::headers::{Header, HeaderEdit, SESSION_ID};
 use crate::ids::{CallId, ExchangeId};
-use crate::jsonrpc::{self, Object, Parsed, Response, code, quoted, set_member};
+use crate::jsonrpc::{self, Object, Parsed, Response, code, elements, quoted, set_member, string};
 use crate::mcp::{Era, LATEST_LEGACY, META_CLIENT_CAPABILITIES, META_VERSION, MODERN};
 use crate::observation::Observation;
 use crate::proxy::Proxy;
@@ -249,8 +249,9 @@ fn is_modern_error(response: &Response<'_>) -> bool {
 
 /// Whether a list of revisions, a JSON text, names a modern one.
 fn names_modern(versions: Option<&str>) -> bool {
-    let versions = versions.and_then(|versions| serde_json::from_str::<Vec<String>>(versions).ok());
-    versions.is_some_and(|versions| versions.iter().any(|version| version.as_str() >= MODERN))
+    let versions = versions.and_then(elements).unwrap_or_default();
+    let versions: Option<Vec<_>> = versions.into_iter().map(string).collect();
+    versions.is_some_and(|versions| versions.iter().any(|version| **version >= *MODERN))
 }
 
 /// A hello that promises to tell of changes of the menu (B-3.1).

@@ -3,31 +3,43 @@
 //! Most of what the machine keeps is named by numbers that rise: what is new goes to the end, and what leaves
 //! is mostly old, near the front. The rest are some dozens of sessions, viewers and timers. There a list is as
 //! fast as a tree, and its code is a fraction of a tree's, of which each type has a copy of its own: that counts
-//! where the machine is a component.
+//! where the machine is a component. What leaves moves nothing: its place stays, empty, until half of the places are.
 
-use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::borrow::Borrow;
 use core::cmp::Ordering;
+use core::fmt::{self, Debug};
 
 /// A capacity that is kept, however few the entries are.
 const KEPT: usize = 64;
+/// So many places may be empty, however few the entries are.
+const EMPTY: usize = 8;
 
 /// A map from rising keys, or from few.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Map<K, V> {
-    entries: VecDeque<(K, V)>,
+    /// In the order of their keys; a place is empty where its entry has left.
+    places: Vec<(K, Option<V>)>,
+    /// All places before this one are empty: a queue is asked for its first again and again.
+    begin: usize,
+    len: usize,
 }
 
 impl<K: Ord, V> Map<K, V> {
     /// Gives this key its value, and says which it had before.
     pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
-        match self.find(&key) {
-            Ok(at) => Some(core::mem::replace(&mut self.entries[at].1, value)),
+        let found = self.find(&key);
+        let (Ok(at) | Err(at)) = found;
+        let before = match found {
+            Ok(at) => self.places[at].1.replace(value),
             Err(at) => {
-                self.entries.insert(at, (key, value));
+                self.places.insert(at, (key, Some(value)));
                 None
             }
-        }
+        };
+        self.begin = self.begin.min(at);
+        self.len += usize::from(before.is_none());
+        before
     }
 
     /// Takes out what this key has. A burst leaves no memory behind.
@@ -36,9 +48,13 @@ impl<K: Ord, V> Map<K, V> {
         K: Borrow<Q>,
     {
         let at = self.find(key).ok()?;
-        let (_, value) = self.entries.remove(at)?;
-        if self.entries.len() < self.entries.capacity() / 4 && self.entries.capacity() > KEPT {
-            self.entries.shrink_to(self.entries.capacity() / 2);
+        let value = self.places[at].1.take()?;
+        self.len -= 1;
+        while self.places.get(self.begin).is_some_and(|(_, value)| value.is_none()) {
+            self.begin += 1;
+        }
+        if self.places.len() > 2 * self.len + EMPTY {
+            self.close_up();
         }
         Some(value)
     }
@@ -47,39 +63,40 @@ impl<K: Ord, V> Map<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.find(key).ok().map(|at| &self.entries[at].1)
+        self.places[self.find(key).ok()?].1.as_ref()
     }
 
     pub(crate) fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
     where
         K: Borrow<Q>,
     {
-        self.find(key).ok().map(|at| &mut self.entries[at].1)
+        let at = self.find(key).ok()?;
+        self.places[at].1.as_mut()
     }
 
     pub(crate) fn contains_key<Q: Ord + ?Sized>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
     {
-        self.find(key).is_ok()
+        self.get(key).is_some()
     }
 
-    /// Where the key is, or else where it belongs.
+    /// The place of the key, or else where it belongs.
     fn find<Q: Ord + ?Sized>(&self, key: &Q) -> Result<usize, usize>
     where
         K: Borrow<Q>,
     {
         // What is new belongs behind the last, and what is looked for is mostly that, or the first.
-        let (Some((first, _)), Some((last, _))) = (self.entries.front(), self.entries.back()) else {
+        let (Some((first, _)), Some((last, _))) = (self.places.first(), self.places.last()) else {
             return Err(0);
         };
         match (first.borrow().cmp(key), last.borrow().cmp(key)) {
-            (_, Ordering::Less) => Err(self.entries.len()),
-            (_, Ordering::Equal) => Ok(self.entries.len() - 1),
+            (_, Ordering::Less) => Err(self.places.len()),
+            (_, Ordering::Equal) => Ok(self.places.len() - 1),
             (Ordering::Equal, _) => Ok(0),
             (Ordering::Greater, _) => Err(0),
             (Ordering::Less, Ordering::Greater) => {
-                self.entries.binary_search_by(|(known, _)| known.borrow().cmp(key))
+                self.places.binary_search_by(|(known, _)| known.borrow().cmp(key))
             }
         }
     }
@@ -87,43 +104,58 @@ impl<K: Ord, V> Map<K, V> {
 
 impl<K, V> Map<K, V> {
     pub(crate) fn len(&self) -> usize {
-        self.entries.len()
+        self.len
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len == 0
     }
 
     /// The first key.
     pub(crate) fn first(&self) -> Option<&K> {
-        self.entries.front().map(|(key, _)| key)
+        self.keys().next()
     }
 
     /// All entries, in the order of their keys; so are the others below.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.entries.iter().map(|(key, value)| (key, value))
+        self.places[self.begin..].iter().filter_map(|(key, value)| Some((key, value.as_ref()?)))
     }
 
     pub(crate) fn keys(&self) -> impl Iterator<Item = &K> {
-        self.entries.iter().map(|(key, _)| key)
+        self.iter().map(|(key, _)| key)
     }
 
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
-        self.entries.iter().map(|(_, value)| value)
+        self.places.iter().filter_map(|(_, value)| value.as_ref())
     }
 
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
-        self.entries.iter_mut().map(|(_, value)| value)
+        self.places.iter_mut().filter_map(|(_, value)| value.as_mut())
     }
 
     pub(crate) fn into_values(self) -> impl Iterator<Item = V> {
-        self.entries.into_iter().map(|(_, value)| value)
+        self.places.into_iter().filter_map(|(_, value)| value)
+    }
+
+    /// Takes the empty places out.
+    fn close_up(&mut self) {
+        self.places.retain(|(_, value)| value.is_some());
+        self.begin = 0;
+        if self.places.len() < self.places.capacity() / 4 && self.places.capacity() > KEPT {
+            self.places.shrink_to(self.places.capacity() / 2);
+        }
+    }
+}
+
+impl<K: Debug, V: Debug> Debug for Map<K, V> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_map().entries(self.iter()).finish()
     }
 }
 
 impl<K, V> Default for Map<K, V> {
     fn default() -> Self {
-        Self { entries: VecDeque::new() }
+        Self { places: Vec::new(), begin: 0, len: 0 }
     }
 }
 
@@ -163,7 +195,7 @@ mod tests {
         for key in 0..9_990 {
             map.remove(&key);
         }
-        assert!(map.entries.capacity() <= KEPT, "room for {}", map.entries.capacity());
+        assert!(map.places.capacity() <= KEPT, "room for {}", map.places.capacity());
         assert_eq!(map.keys().copied().collect::<Vec<_>>(), (9_990..10_000).collect::<Vec<_>>());
     }
 }

@@ -14,8 +14,11 @@ pub(crate) struct Timers {
 impl Timers {
     /// Sets a timer, in place of the one that this reason had.
     pub(crate) fn set(&mut self, why: Why, at: Timestamp) {
-        self.clear(why);
-        self.at.insert(why, at);
+        match self.at.insert(why, at) {
+            Some(before) if before == at => return,
+            Some(before) => self.order.remove(&(before, why)),
+            None => None,
+        };
         self.order.insert((at, why), ());
     }
 

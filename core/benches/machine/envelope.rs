@@ -15,7 +15,7 @@ pub(crate) fn measure(criterion: &mut Criterion) {
             bencher.iter(|| Parsed::parse(&body).expect("a message"));
         });
         group.bench_function(format!("parse, era, {bytes} B"), |bencher| {
-            bencher.iter(|| Era::of_params(Parsed::parse(&body).expect("a message").params().as_ref()));
+            bencher.iter(|| Era::of_params(Parsed::parse(&body).expect("a message").params()));
         });
     }
     group.finish();

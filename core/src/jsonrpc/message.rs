@@ -4,7 +4,7 @@ use core::str;
 
 use bytes::Bytes;
 
-use super::object::Object;
+use super::object::{Object, is_json};
 
 /// The id of a request, as the JSON text that stands there: `1` is not `"1"`, and `1.0` stays `1.0`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,6 +42,7 @@ pub struct Parsed<'a> {
     pub message: Message<'a>,
     /// Its members.
     pub envelope: Object<'a>,
+    params: Option<Object<'a>>,
 }
 
 /// The kinds of message.
@@ -70,9 +71,8 @@ impl<'a> Parsed<'a> {
     /// When it is not JSON, or not an object.
     pub fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
         let text = str::from_utf8(body).map_err(|_| Malformed::NotJson)?;
-        let Some(envelope) = Object::parse(text) else {
-            let is_json = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
-            return Err(if is_json { Malformed::NotAnObject } else { Malformed::NotJson });
+        let Some((envelope, params)) = Object::parse_with_params(text) else {
+            return Err(if is_json(text) { Malformed::NotAnObject } else { Malformed::NotJson });
         };
         let id = envelope.get("id").map(|id| Id(Bytes::copy_from_slice(id.as_bytes())));
         let message = match (envelope.string("method"), id) {
@@ -80,13 +80,13 @@ impl<'a> Parsed<'a> {
             (Some(method), None) => Message::Notification { method },
             (None, _) => Message::Response,
         };
-        Ok(Self { message, envelope })
+        Ok(Self { message, envelope, params })
     }
 
     /// The members of `params`, where it is an object.
     #[must_use]
-    pub fn params(&self) -> Option<Object<'a>> {
-        self.envelope.object("params")
+    pub fn params(&self) -> Option<&Object<'a>> {
+        self.params.as_ref()
     }
 }
 

@@ -5,10 +5,12 @@ mod edit;
 mod message;
 mod object;
 mod response;
+mod same;
 mod scan;
 
 pub use edit::{remove_member, replace_members, set_member, splice_into};
 pub use message::{Id, Malformed, Message, Parsed};
 pub use object::Object;
-pub(crate) use object::elements;
+pub(crate) use object::{elements, string};
 pub use response::{Response, error_response, quoted, result_response};
+pub(crate) use same::says_the_same;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::message::Id;
 use super::object::Object;
+use super::same::says_the_same;
 
 /// A response of the relay, as spans.
 #[derive(Clone, Debug)]
@@ -32,10 +33,10 @@ impl<'a> Response<'a> {
         (error.is_some() || result.is_some()).then_some(Self { envelope, result, error })
     }
 
-    /// Whether it answers the request with this id.
+    /// Whether it answers the request with this id: a relay may write `1.0` as `1`, and escape other characters.
     #[must_use]
     pub fn answers(&self, id: &Id) -> bool {
-        self.envelope.get("id").is_some_and(|given| given == id.text() || is_same_value(given, id.text()))
+        self.envelope.get("id").is_some_and(|given| says_the_same(given, id.text()))
     }
 
     /// The code of its error.
@@ -54,15 +55,6 @@ impl<'a> Response<'a> {
     #[must_use]
     pub fn with_result(&self, result: &str) -> String {
         super::set_member(&self.envelope, "result", result)
-    }
-}
-
-/// Whether two spellings are of one id: a relay may write `1.0` as `1`, and escape other characters.
-fn is_same_value(one: &str, other: &str) -> bool {
-    let value = |text| serde_json::from_str::<serde_json::Value>(text).ok();
-    match (value(one), value(other)) {
-        (Some(one), Some(other)) => one == other || one.is_number() && one.as_f64() == other.as_f64(),
-        _ => false,
     }
 }
 

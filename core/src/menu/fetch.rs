@@ -6,8 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::listing::{list_params, page_of};
-use super::narrow::narrow_valid;
-use super::{Lister, Menu, Rules};
+use super::{Lister, Menu, Rules, narrow};
 use crate::call::{Answered, Errand, Purpose};
 use crate::headers::HeaderEdit;
 use crate::ids::CommandId;
@@ -144,7 +143,7 @@ impl Proxy {
             return self.on_fetch_failed(&format!("the relay answered with HTTP status {status}"));
         };
         let rules = Rules::new(&self.config, &self.context);
-        let Some(narrowed) = response.result.and_then(|result| narrow_valid(result, &rules)) else {
+        let Some(narrowed) = response.result.and_then(|result| narrow(result, &rules)) else {
             let said = response.error_message().unwrap_or_else(|| "a result without tools".to_string());
             return self.on_fetch_failed(&format!("the relay answered tools/list with: {said}"));
         };

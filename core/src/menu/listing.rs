@@ -7,8 +7,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::narrow::{Narrowed, narrow_valid};
-use super::{Lister, Menu, Page, Rules, Tool, Viewer};
+use super::{Lister, Menu, Page, Rules, Tool, Viewer, narrow};
 use crate::call::{Answered, Down, Facts, Purpose};
 use crate::ids::{CallId, ExchangeId};
 use crate::jsonrpc::{self, Object, Response, code, remove_member};
@@ -51,7 +50,7 @@ impl Proxy {
             return self.respond_error(exchange, code::INTERNAL_ERROR, message, None);
         };
         let rules = Rules::new(&self.config, &self.context);
-        let Some(narrowed) = response.result.and_then(|result| narrow_valid(result, &rules)) else {
+        let Some(narrowed) = response.result.and_then(|result| narrow(result, &rules)) else {
             return self.respond_as(exchange, call, facts, body.clone());
         };
         let page = page_of(&body, cursor.clone(), &narrowed, &rules);
@@ -101,7 +100,7 @@ impl Proxy {
 pub(super) fn page_of(
     body: &Bytes,
     cursor: Option<String>,
-    narrowed: &Narrowed<'_>,
+    narrowed: &narrow::Narrowed<'_>,
     rules: &Rules<'_>,
 ) -> Page {
     let slice = |text: &str| body.slice_ref(text.as_bytes());

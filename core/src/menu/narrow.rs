@@ -83,21 +83,13 @@ pub struct Narrowed<'a> {
 /// no list of tools.
 #[must_use]
 pub fn narrow<'a>(result: &'a str, rules: &Rules<'_>) -> Option<Narrowed<'a>> {
-    narrow_object(&Object::parse(result)?, rules)
-}
-
-/// The same of a result that stands in a response that was read.
-pub(super) fn narrow_valid<'a>(result: &'a str, rules: &Rules<'_>) -> Option<Narrowed<'a>> {
-    narrow_object(&Object::of_valid(result)?, rules)
-}
-
-fn narrow_object<'a>(object: &Object<'a>, rules: &Rules<'_>) -> Option<Narrowed<'a>> {
-    let definitions = elements(object.get("tools")?)?;
+    let object = Object::parse(result)?;
+    let list = object.get("tools")?;
     let tools: Vec<(Cow<'a, str>, &'a str)> =
-        definitions.into_iter().map(|tool| (name_of(tool), tool)).collect();
+        elements(list)?.into_iter().map(|tool| (name_of(tool), tool)).collect();
     let shown = shown_list(&tools, rules);
     let result =
-        replace_members(object, &[("tools", &shown), ("cacheScope", r#""private""#), ("ttlMs", "0")]);
+        replace_members(&object, &[("tools", &shown), ("cacheScope", r#""private""#), ("ttlMs", "0")]);
     let next = object.string("nextCursor");
     Some(Narrowed { tools, next, result })
 }
@@ -118,7 +110,7 @@ fn shown_list(tools: &[(Cow<'_, str>, &str)], rules: &Rules<'_>) -> String {
 
 /// A tool's name. One without a name is shown as it is: no rule can name it.
 fn name_of(definition: &str) -> Cow<'_, str> {
-    Object::of_valid(definition)
+    Object::parse(definition)
         .and_then(|tool| tool.string("name"))
         .unwrap_or_else(|| Cow::Owned("".to_owned()))
 }

@@ -4,10 +4,8 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use serde_json::Value;
-
 use crate::headers::{Header, SESSION_ID};
-use crate::jsonrpc::{Object, quoted, remove_member, set_member};
+use crate::jsonrpc::{Object, quoted, remove_member, says_the_same, set_member};
 use crate::mcp::Era;
 
 /// Where the key stands in `_meta`, for tools whose arguments have no room for it (B-11).
@@ -94,17 +92,11 @@ impl Write {
     pub(crate) fn is_same(&self, tool: &str, params: &str) -> bool {
         let arguments = |params| Object::parse(params)?.present("arguments");
         let is_equal = match (arguments(&self.params), arguments(params)) {
-            (Some(one), Some(other)) => one == other || is_equal_json(one, other),
+            (Some(one), Some(other)) => says_the_same(one, other),
             (one, other) => one.is_none() && other.is_none(),
         };
         self.tool == tool && is_equal
     }
-}
-
-/// Whether two JSON texts say the same. Those that cannot be read, being nested too deeply, do not.
-fn is_equal_json(one: &str, other: &str) -> bool {
-    let value = |text| serde_json::from_str::<Value>(text).ok();
-    value(one).is_some_and(|one| value(other) == Some(one))
 }
 
 /// The `params` that are queued: nobody listens to the progress of a replay (B-5.11).

@@ -36,7 +36,7 @@ pub fn check(bytes: &[u8]) {
     check_changes(object);
     check_answers(&parsed);
     check_response(object.text());
-    let _ = Era::of_params(parsed.params().as_ref());
+    let _ = Era::of_params(parsed.params());
 }
 
 /// Whether every name of the object is Unicode: one that is half a character has no text.
