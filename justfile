@@ -51,6 +51,7 @@ bench-core *arguments:
 bench *arguments:
     cargo build --release --locked
     cargo build --release --locked -p relay-mcp-host-wasm
+    cargo build --release --locked -p relay-mcp-bench --example hyper
     cargo run --release --locked -p relay-mcp-bench -- {{ arguments }}
 
 # the instructions that the core takes, beside the numbers kept in the tree (needs valgrind); --update keeps new ones

@@ -7,6 +7,8 @@
 
 use alloc::vec::Vec;
 use core::borrow::Borrow;
+use core::cmp::Ordering;
+use core::fmt::{self, Debug};
 
 /// A capacity that is kept, however few the entries are.
 const KEPT: usize = 64;
@@ -14,7 +16,7 @@ const KEPT: usize = 64;
 const EMPTY: usize = 8;
 
 /// A map from rising keys, or from few.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Map<K, V> {
     /// In the order of their keys; a place is empty where its entry has left.
     places: Vec<(K, Option<V>)>,
@@ -76,7 +78,19 @@ impl<K: Ord, V> Map<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.places.binary_search_by(|(known, _)| known.borrow().cmp(key))
+        // What is new belongs behind the last, and what is looked for is mostly that, or the first.
+        let (Some((first, _)), Some((last, _))) = (self.places.first(), self.places.last()) else {
+            return Err(0);
+        };
+        match (first.borrow().cmp(key), last.borrow().cmp(key)) {
+            (_, Ordering::Less) => Err(self.places.len()),
+            (_, Ordering::Equal) => Ok(self.places.len() - 1),
+            (Ordering::Equal, _) => Ok(0),
+            (Ordering::Greater, _) => Err(0),
+            (Ordering::Less, Ordering::Greater) => {
+                self.places.binary_search_by(|(known, _)| known.borrow().cmp(key))
+            }
+        }
     }
 }
 
@@ -121,6 +135,12 @@ impl<K, V> Map<K, V> {
         if self.places.len() < self.places.capacity() / 4 && self.places.capacity() > KEPT {
             self.places.shrink_to(self.places.capacity() / 2);
         }
+    }
+}
+
+impl<K: Debug, V: Debug> Debug for Map<K, V> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_map().entries(self.iter()).finish()
     }
 }
 

@@ -152,7 +152,11 @@ impl Machine for Proxy {
     type Fault = Infallible;
 
     fn step(&mut self, now: Timestamp, inputs: Vec<Input>) -> Result<Vec<Action>, Infallible> {
-        Ok(inputs.into_iter().flat_map(|input| Self::step(self, now, input)).collect())
+        let mut inputs = inputs.into_iter();
+        // Nearly always there is one.
+        let mut actions = inputs.next().map(|input| Self::step(self, now, input)).unwrap_or_default();
+        inputs.for_each(|input| actions.extend(Self::step(self, now, input)));
+        Ok(actions)
     }
 
     fn next_wakeup(&self) -> Option<Wakeup> {

@@ -1,5 +1,6 @@
 //! Headers between HTTP and the machine: which cross is the core's rule, how is here.
 
+use crate::token::Bearer;
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue,
     TRANSFER_ENCODING,
@@ -28,53 +29,47 @@ fn readable(name: &HeaderName, value: &HeaderValue) -> Option<String> {
     Some(wait.as_secs().to_string())
 }
 
-/// The headers of a request of the agent that go on to the relay (B-2.1).
-#[must_use]
-pub fn toward_relay(headers: &HeaderMap) -> HeaderMap {
-    let named = named_by_connection(headers);
-    let mut out = HeaderMap::with_capacity(headers.len() + 2);
-    for (name, value) in headers {
-        if crosses_to_relay(name.as_str()) && !named.contains(name) {
-            out.append(name, value.clone());
-        }
-    }
-    out
+/// Removes from a request of the agent what does not go on to the relay (B-2.1).
+pub fn strip_toward_relay(headers: &mut HeaderMap) {
+    strip(headers, crosses_to_relay);
 }
 
 /// What every request to the relay carries (B-2.1, B-2.2).
-pub fn sign(headers: &mut HeaderMap, token: Option<&str>) {
+pub fn sign(headers: &mut HeaderMap, token: Option<&Bearer>) {
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    headers.remove(AUTHORIZATION);
-    let bearer = token.and_then(|token| HeaderValue::from_str(&format!("Bearer {token}")).ok());
-    if let Some(mut bearer) = bearer {
-        bearer.set_sensitive(true);
-        headers.insert(AUTHORIZATION, bearer);
-    }
+    match token {
+        Some(token) => headers.insert(AUTHORIZATION, token.header()),
+        None => headers.remove(AUTHORIZATION),
+    };
 }
 
 /// Removes from an answer of the relay what does not go on to the agent (B-2.3).
 pub fn strip_toward_agent(headers: &mut HeaderMap) {
-    let named = named_by_connection(headers);
     // Where both were there, the length was not what the body came by (RFC 9112, 6.3), and is another one perhaps.
     if headers.contains_key(TRANSFER_ENCODING) {
         headers.remove(CONTENT_LENGTH);
     }
-    let held_back: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| !crosses_to_agent(name.as_str()) || named.contains(name))
-        .cloned()
-        .collect();
+    strip(headers, crosses_to_agent);
+}
+
+/// Removes what does not cross, by its name or because it belongs to the connection.
+fn strip(headers: &mut HeaderMap, crosses: fn(&str) -> bool) {
+    let named = named_by_connection(headers);
+    let stays = |name: &&HeaderName| !crosses(name.as_str()) || named.contains(name);
+    let held_back: Vec<HeaderName> = headers.keys().filter(stays).cloned().collect();
     for name in held_back {
         headers.remove(name);
     }
 }
 
-/// The headers that `Connection` names: hop-by-hop, whatever they are (RFC 9110, 7.6.1).
+/// The headers that `Connection` names: hop-by-hop, whatever they are (RFC 9110, 7.6.1). What it mostly names is none
+/// that anybody lets cross.
 fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     // Bytes, not text: a name counts whatever stands beside it.
     let values = headers.get_all(CONNECTION).iter();
     let names = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
-    names.filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok()).collect()
+    let names = names.map(<[u8]>::trim_ascii).filter(|name| !name.eq_ignore_ascii_case(b"keep-alive"));
+    names.filter_map(|name| HeaderName::from_bytes(name).ok()).collect()
 }
 
 /// Applies the machine's changes, in order.
@@ -112,6 +107,7 @@ pub fn parsed(header: &Header) -> Option<(HeaderName, HeaderValue)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::token::TokenSource;
 
     fn map(headers: &[(&str, &str)]) -> HeaderMap {
         headers
@@ -133,9 +129,10 @@ mod tests {
             ("x-other", "1"),
             ("accept", "application/json"),
         ]);
-        let mut out = toward_relay(&sent);
+        let mut out = sent;
+        strip_toward_relay(&mut out);
         assert_eq!(out, map(&[("x-other", "1"), ("accept", "application/json")]));
-        sign(&mut out, Some("token"));
+        sign(&mut out, TokenSource::fixed(Some("token")).current().as_ref());
         assert_eq!(out["authorization"], "Bearer token");
         assert_eq!(out["accept-encoding"], "identity");
     }
@@ -144,9 +141,11 @@ mod tests {
     fn b_2_1_what_connection_names_stays_here_whatever_else_it_names() {
         let mut sent = map(&[("x-hop", "1"), ("x-other", "1")]);
         sent.append(CONNECTION, HeaderValue::from_bytes(b"\xff, x-hop").unwrap());
-        assert_eq!(toward_relay(&sent), map(&[("x-other", "1")]));
-        strip_toward_agent(&mut sent);
-        assert_eq!(sent, map(&[("x-other", "1")]));
+        for strip in [strip_toward_relay, strip_toward_agent] {
+            let mut crossing = sent.clone();
+            strip(&mut crossing);
+            assert_eq!(crossing, map(&[("x-other", "1")]));
+        }
     }
 
     /// Whatever the machine says, natively or as a component.

@@ -1,13 +1,15 @@
 //! The runner's relay token, live (B-2.2).
 
+mod bearer;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod watched;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::private_file::PrivateFileError;
 use crate::settings::TokenOrigin;
+pub use bearer::Bearer;
 use watched::Watched;
 
 /// Where the token is read at each forward. Cheap to clone; all clones see the same token.
@@ -18,7 +20,7 @@ use watched::Watched;
 pub struct TokenSource(Arc<Mutex<State>>);
 
 struct State {
-    token: Option<Arc<str>>,
+    token: Option<Bearer>,
     file: Option<Watched>,
 }
 
@@ -56,13 +58,13 @@ impl TokenSource {
     /// This token, for who needs no file; `None` for calls without a token.
     #[must_use]
     pub fn fixed(token: Option<&str>) -> Self {
-        Self(Arc::new(Mutex::new(State { token: token.map(Arc::from), file: None })))
+        Self(Arc::new(Mutex::new(State { token: token.and_then(Bearer::new), file: None })))
     }
 
     /// The token as it is at this moment. A file that became unreadable, unfit or open to others leaves the token as
     /// it was, and an error in the log.
     #[must_use]
-    pub fn current(&self) -> Option<Arc<str>> {
+    pub fn current(&self) -> Option<Bearer> {
         let mut state = self.lock();
         state.look_again(Watched::read_if_changed);
         state.token.clone()
@@ -92,7 +94,7 @@ impl TokenSource {
     /// Whether the token now, read again, is another one than the one that a call went out with: then a
     /// refused call is worth a second try (B-2.7).
     #[must_use]
-    pub fn differs_from(&self, used: Option<&Arc<str>>) -> bool {
+    pub fn differs_from(&self, used: Option<&Bearer>) -> bool {
         let mut state = self.lock();
         state.look_again(Watched::read);
         state.token.as_ref() != used
@@ -134,10 +136,12 @@ pub fn check_token(token: &str) -> Result<(), TokenError> {
 }
 
 /// The token without the white space around it; nothing is no token.
-fn fit(token: &str, place: &str) -> Result<Option<Arc<str>>, TokenError> {
+fn fit(token: &str, place: &str) -> Result<Option<Bearer>, TokenError> {
     let token = token.trim_ascii();
-    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(TokenError::NotVisible { place: place.to_owned() });
+    if token.is_empty() {
+        return Ok(None);
     }
-    Ok(Some(token).filter(|token| !token.is_empty()).map(Arc::from))
+    let token = Some(token).filter(|token| token.bytes().all(|byte| byte.is_ascii_graphic()));
+    let bearer = token.and_then(Bearer::new);
+    bearer.map(Some).ok_or_else(|| TokenError::NotVisible { place: place.to_owned() })
 }

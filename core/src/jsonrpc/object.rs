@@ -141,6 +141,13 @@ pub(super) fn is_json(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use alloc::borrow::ToOwned;
+    use alloc::collections::BTreeMap;
+    use alloc::string::String;
+
+    use proptest::prelude::*;
+    use serde_json::value::RawValue;
+
     use super::*;
 
     #[test]
@@ -156,6 +163,48 @@ mod tests {
     fn only_one_whole_object_is_an_object() {
         for text in ["[]", "1", "{} {}", "{", "", r#"{"a":}"#, r#"["a",1]"#] {
             assert!(Object::parse(text).is_none(), "{text}");
+        }
+    }
+
+    /// JSON of all kinds, written with and without space.
+    fn json() -> impl Strategy<Value = String> {
+        let name = prop_oneof!["[a-c]{0,2}", r#"\\(n|u0061|"|\\|ud800)"#, "[ -!#-\\[\\]-~]{0,12}"];
+        let leaf = prop_oneof![
+            Just("null".into()),
+            Just("-1.5e3".into()),
+            name.clone().prop_map(|text| alloc::format!("\"{text}\""))
+        ];
+        leaf.prop_recursive(5, 48, 5, move |inner| {
+            let space = prop_oneof![Just(""), Just(" \n")];
+            let member = (name.clone(), space.clone(), inner.clone()).prop_map(|(name, space, value)| {
+                alloc::format!("{space}\"{name}\"{space}:{space}{value}{space}")
+            });
+            let joined = |list: Vec<String>| list.join(",");
+            prop_oneof![
+                prop::collection::vec(member, 0..5)
+                    .prop_map(move |list| alloc::format!("{{{}}}", joined(list))),
+                prop::collection::vec((space.clone(), inner), 0..5).prop_map(move |list| {
+                    let list = list.into_iter().map(|(space, value)| alloc::format!("{space}{value}{space}"));
+                    alloc::format!("[{}]", joined(list.collect()))
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_what_serde_json_reads(text in json()) {
+            prop_assert!(serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok());
+            let members = Object::parse(&text).map(|object| {
+                let last = |name: &str| object.get(name).unwrap_or_default().to_owned();
+                object.members().map(|(name, _)| (name.to_owned(), last(name))).collect::<BTreeMap<_, _>>()
+            });
+            let read = serde_json::from_str::<BTreeMap<String, &RawValue>>(&text).ok();
+            let read = read.map(|map| map.into_iter().map(|(name, value)| (name, value.get().to_owned())).collect());
+            prop_assert_eq!(members, read);
+            let read = serde_json::from_str::<Vec<&RawValue>>(&text).ok();
+            let read = read.map(|list| list.into_iter().map(RawValue::get).collect::<Vec<_>>());
+            prop_assert_eq!(read, elements(&text));
         }
     }
 }

@@ -16,7 +16,6 @@ use crate::jsonrpc::{self, code, quoted};
 use crate::mcp::Era;
 use crate::observation::Observation;
 use crate::proxy::Proxy;
-use crate::status::WriteState;
 use crate::write_ahead::Held;
 
 /// The seed's words.
@@ -84,8 +83,8 @@ impl Proxy {
         let askers = core::mem::take(&mut entry.askers);
         let (tool, sent) = (entry.write.tool.clone(), entry.sent);
         if entry.was_dead {
-            entry.state = WriteState::Dead;
             entry.is_durable = true;
+            self.outbox.bury(place);
             self.store_write_again(place);
         } else {
             self.outbox.remove(place);

@@ -14,7 +14,7 @@ use crate::jsonrpc::{Object, Response};
 use crate::observation::Observation;
 use crate::proxy::Proxy;
 use crate::random::Random;
-use crate::status::{Why, WriteState};
+use crate::status::Why;
 use crate::time::{Timestamp, doubled, millis};
 
 /// Who delivers: one write at a time.
@@ -202,8 +202,8 @@ impl Proxy {
             let age = self.now.since(entry.enqueued_at);
             let attempts = entry.attempts;
             self.observe(Observation::WriteDelivered { key: entry.write.key, attempts, age });
-            if let Some(session) = entry.write.session.filter(|session| !self.outbox.uses_session(session)) {
-                self.close_if_ended(&session);
+            if let Some(session) = &entry.write.session {
+                self.close_if_done_with(session);
             }
         }
         self.deliver_next();
@@ -233,8 +233,7 @@ impl Proxy {
     pub(crate) fn on_delivery_rejected(&mut self, place: Place, reason: &str, answer: Option<String>) {
         self.put_down();
         self.token_was_taken();
-        if let Some(entry) = self.outbox.entries.get_mut(&place) {
-            entry.state = WriteState::Dead;
+        if let Some(entry) = self.outbox.bury(place) {
             entry.last_error = Some(reason.into());
             entry.relay_answer = answer;
             let key = entry.write.key.clone();

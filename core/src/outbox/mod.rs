@@ -28,6 +28,8 @@ pub(crate) use write::Write;
 pub(crate) struct Outbox {
     limits: Limits,
     entries: Map<Place, Entry>,
+    /// Those that wait for delivery. Dead letters, of which there may be many, lie before them and between them.
+    queued: Map<Place, ()>,
     places: BTreeMap<String, Place>,
     last_place: Place,
     bytes: usize,
@@ -43,6 +45,7 @@ impl Outbox {
         Self {
             limits,
             entries: Map::default(),
+            queued: Map::default(),
             places: BTreeMap::new(),
             last_place: Place::before_run(now),
             bytes: 0,
@@ -52,7 +55,7 @@ impl Outbox {
 
     /// Whether a new write has to go behind others (B-5.5). Dead letters hold nobody up.
     pub(crate) fn has_backlog(&self) -> bool {
-        self.entries.values().any(|entry| entry.state == WriteState::Queued)
+        !self.queued.is_empty()
     }
 
     /// Whether a write lies among the dead letters.
@@ -62,8 +65,16 @@ impl Outbox {
 
     /// The write that is delivered next.
     fn head(&self) -> Option<Place> {
-        let queued = self.entries.iter().find(|(_, entry)| entry.state == WriteState::Queued);
-        queued.filter(|(_, entry)| entry.is_durable).map(|(place, _)| *place)
+        let first = self.queued.first()?;
+        self.entries.get(first).filter(|entry| entry.is_durable).map(|_| *first)
+    }
+
+    /// Makes a write a dead letter.
+    fn bury(&mut self, place: Place) -> Option<&mut Entry> {
+        self.queued.remove(&place);
+        let entry = self.entries.get_mut(&place)?;
+        entry.state = WriteState::Dead;
+        Some(entry)
     }
 
     /// Gives a write its place, behind all others.
@@ -82,11 +93,15 @@ impl Outbox {
         self.last_place = self.last_place.max(place);
         self.bytes += entry.write.size();
         self.places.insert(entry.write.key.clone(), place);
+        if entry.state == WriteState::Queued {
+            self.queued.insert(place, ());
+        }
         self.entries.insert(place, entry);
     }
 
     fn remove(&mut self, place: Place) -> Option<Entry> {
         let entry = self.entries.remove(&place)?;
+        self.queued.remove(&place);
         self.bytes -= entry.write.size();
         self.places.remove(&entry.write.key);
         Some(entry)
@@ -114,9 +129,9 @@ impl Outbox {
 
     /// For the status.
     pub(crate) fn status(&self, now: Timestamp) -> OutboxStatus {
-        let queued = || self.entries.values().filter(|entry| entry.state == WriteState::Queued);
-        let depth = queued().count();
-        let oldest = queued().map(|entry| entry.enqueued_at).min();
+        let depth = self.queued.len();
+        let queued = self.entries.values().filter(|entry| entry.state == WriteState::Queued);
+        let oldest = queued.map(|entry| entry.enqueued_at).min();
         OutboxStatus {
             depth,
             bytes: self.bytes,

@@ -111,9 +111,7 @@ impl Proxy {
         }
         self.renew_upstreams(id);
         self.fetch_what_was_missed();
-        if !self.outbox.uses_session(id) {
-            self.close_if_ended(id);
-        }
+        self.close_if_done_with(id);
     }
 
     /// The relay was away when the session was to be opened: nothing of what waits was sent.
@@ -184,9 +182,13 @@ impl Proxy {
         }
     }
 
-    /// A write of a session that the agent has ended was delivered: the session was opened for that alone.
-    pub(crate) fn close_if_ended(&mut self, id: &str) {
+    /// A session that the agent has ended was opened for writes that were queued: once they are delivered it
+    /// is closed. The queue is looked through only for such a one, not for each write.
+    pub(crate) fn close_if_done_with(&mut self, id: &str) {
         let Some(session) = self.sessions.known.get_mut(id).filter(|session| session.ended) else { return };
+        if self.outbox.uses_session(id) {
+            return;
+        }
         if let State::Open(Some(relay_id)) = &session.state {
             let relay_id = relay_id.clone();
             session.state = State::Unopened;

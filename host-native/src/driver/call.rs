@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
 
 use crate::relay_client::RelayBody;
 use bytes::Bytes;
@@ -12,12 +11,14 @@ use relay_mcp_core::{
     CallBody, CallHeaders, CallId, Input, Machine, Method, RelayFailure, RelayHead, RelayRequest, Sent,
 };
 
+use super::apart::{are_of_a_stream, set_apart};
 use super::life::Life;
 use super::tables::{Answer, Call, Tables};
 use super::{Driver, lock};
 use crate::headers;
 use crate::relay_client::root_cause;
 use crate::telemetry::CallOutcome;
+use crate::token::Bearer;
 
 /// The statuses after which the token is looked at again (B-2.7, B-5.8).
 const REFUSALS: [u16; 2] = [401, 403];
@@ -34,10 +35,9 @@ impl<M: Machine + Send + 'static> Driver<M> {
             Method::Delete => HttpMethod::DELETE,
         };
         let driver = self.clone();
-        let query = request.query.clone();
+        let (token, answer) = self.0.relay.send(method, request.query.as_deref(), headers, body);
         let task = self.0.runtime.spawn(async move {
-            let (token, answer) = driver.0.relay.send(method, query.as_deref(), headers, body).await;
-            match answer {
+            match answer.await {
                 Ok(response) => driver.begin_reading(life, call, response, token.as_ref()),
                 Err(failure) => driver.end_failed(life, call, failure),
             }
@@ -46,13 +46,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
     }
 
     /// The head has come: the machine says at once what becomes of the body.
-    fn begin_reading(
-        &self,
-        life: Life,
-        call: CallId,
-        response: Response<RelayBody>,
-        token: Option<&Arc<str>>,
-    ) {
+    fn begin_reading(&self, life: Life, call: CallId, response: Response<RelayBody>, token: Option<&Bearer>) {
         let status = response.status().as_u16();
         let head = RelayHead {
             status,
@@ -62,7 +56,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
         self.0.metrics.relay_call(CallOutcome::of_status(status));
         {
             let mut core = lock(&self.0.core);
-            let Some(known) = core.calls_of(life).and_then(|calls| calls.get_mut(&call)) else { return };
+            let Some(known) = core.calls_of(life).and_then(|calls| calls.get_mut(call)) else { return };
             known.answer = Answer::Begun(response);
         }
         self.feed_of(life, Input::RelayHead { call, head });
@@ -74,16 +68,19 @@ impl<M: Machine + Send + 'static> Driver<M> {
             Sent::Unknown => CallOutcome::Broken,
         });
         if let Some(calls) = lock(&self.0.core).calls_of(life) {
-            calls.remove(&call);
+            calls.remove(call);
         }
         self.feed_of(life, Input::RelayFailed { call, failure });
     }
 
     /// Feeds an answer to the machine, chunk by chunk.
     pub(super) fn read(&self, life: Life, tables: &mut Tables, call: CallId) {
-        let Some(known) = tables.calls.get_mut(&call) else { return };
+        let Some(known) = tables.calls.get_mut(call) else { return };
         let Answer::Begun(response) = std::mem::replace(&mut known.answer, Answer::Awaited) else { return };
-        let (head, body) = response.into_parts();
+        let (mut head, body) = response.into_parts();
+        if are_of_a_stream(&head.headers) {
+            set_apart(&mut head.headers);
+        }
         known.answer = Answer::Read(Box::new(head));
         let driver = self.clone();
         known.task =
@@ -111,7 +108,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
 
     /// Forgets a call. Dropping its task closes its connection, or gives it back where all of it was read.
     pub(super) fn cancel(&self, tables: &mut Tables, call: CallId) {
-        if let Some(known) = tables.calls.remove(&call) {
+        if let Some(known) = tables.calls.remove(call) {
             known.task.abort();
             if matches!(known.answer, Answer::Awaited) {
                 self.0.metrics.relay_call(CallOutcome::Cancelled);
@@ -123,13 +120,13 @@ impl<M: Machine + Send + 'static> Driver<M> {
 /// The headers and the body of a request, put together from what the agent sent and what the machine says.
 fn assemble(tables: &Tables, request: &RelayRequest) -> Option<(HeaderMap, Bytes)> {
     let mut headers = match &request.headers {
-        CallHeaders::OfExchange(exchange) => headers::toward_relay(&tables.exchanges.get(exchange)?.headers),
+        CallHeaders::OfExchange(exchange) => tables.exchanges.get(*exchange)?.headers.clone(),
         CallHeaders::Own(own) => own.iter().filter_map(headers::of_machine).collect(),
     };
     headers::edit(&mut headers, &request.edits);
     let body = match &request.body {
         CallBody::Empty => Bytes::new(),
-        CallBody::OfExchange(exchange) => tables.exchanges.get(exchange)?.body.clone(),
+        CallBody::OfExchange(exchange) => tables.exchanges.get(*exchange)?.body.clone(),
         CallBody::Bytes(bytes) => bytes.clone(),
     };
     Some((headers, body))

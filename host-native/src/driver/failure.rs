@@ -30,7 +30,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
         self.0.alarm.set(None);
         core.machine = State::Opening;
         core.life = core.life.next();
-        for call in core.tables.calls.keys().copied().collect::<Vec<_>>() {
+        for call in core.tables.calls.ids() {
             self.cancel(&mut core.tables, call);
         }
         end_exchanges(core, taken);
@@ -68,7 +68,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
         for input in waiting {
             match input {
                 Input::Request { exchange, .. } => {
-                    if let Some(known) = core.tables.exchanges.remove(&exchange) {
+                    if let Some(known) = core.tables.exchanges.remove(exchange) {
                         end(known, Sent::No);
                     }
                 }
@@ -114,8 +114,9 @@ impl<M: Machine + Send + 'static> Driver<M> {
 
 /// Ends the exchanges that the machine was told of. What the failed step took was neither sent nor stored.
 fn end_exchanges<M>(core: &mut Core<M>, taken: Taken) {
-    let waiting = core.tables.exchanges.split_off(&ExchangeId(taken.now + 1));
-    for (exchange, known) in std::mem::replace(&mut core.tables.exchanges, waiting) {
+    let was_told = |exchange: &ExchangeId| exchange.0 <= taken.now;
+    for exchange in core.tables.exchanges.ids().into_iter().filter(was_told) {
+        let Some(known) = core.tables.exchanges.remove(exchange) else { continue };
         end(known, if exchange.0 > taken.before { Sent::No } else { Sent::Unknown });
     }
 }

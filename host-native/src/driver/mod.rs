@@ -7,6 +7,8 @@
 //! flight is answered with an error ([`failure`]).
 
 mod answer;
+mod apart;
+mod by_id;
 mod call;
 mod exchange;
 mod failure;
@@ -31,6 +33,7 @@ use crate::store::{Store, StoreEvent};
 use crate::telemetry::Metrics;
 
 pub use answer::{AgentBody, BrokenOff, Room};
+use by_id::ById;
 pub use exchange::Admitted;
 use life::{Life, Pace, State};
 pub use reopen::End;
@@ -107,7 +110,7 @@ struct Taken {
 
 impl<M> Core<M> {
     /// The calls of this life, unless it is over.
-    fn calls_of(&mut self, life: Life) -> Option<&mut BTreeMap<CallId, Call>> {
+    fn calls_of(&mut self, life: Life) -> Option<&mut ById<CallId, Call>> {
         (self.life == life).then_some(&mut self.tables.calls)
     }
 

@@ -9,6 +9,7 @@ use relay_mcp_core::headers::HeaderEdit;
 use relay_mcp_core::{Action, AnswerHead, CallId, Change, Command, ExchangeId, Input, Machine, Reply};
 
 use super::answer::{AgentBody, Pipe};
+use super::apart::set_apart;
 use super::tables::{Answer, ReplyTo, Tables};
 use super::{Core, Driver};
 use crate::headers;
@@ -61,10 +62,13 @@ impl<M: Machine + Send + 'static> Driver<M> {
         let mut response = head_of(tables, head);
         // Its length is not known yet.
         response.headers_mut().remove(CONTENT_LENGTH);
-        let Some(known) = tables.exchanges.get_mut(&exchange) else { return };
+        let Some(known) = tables.exchanges.get_mut(exchange) else { return };
         let pipe = Arc::new(Pipe::default());
         let driver = self.clone();
         let is_own_stream = matches!(head, AnswerHead::Own { .. });
+        if is_own_stream {
+            set_apart(&mut known.headers);
+        }
         let on_gone = move || driver.feed(Input::AgentGone { exchange });
         let body = AgentBody::fed(Arc::clone(&pipe), is_own_stream, on_gone);
         if let ReplyTo::Head(reply) = std::mem::replace(&mut known.reply, ReplyTo::Body(pipe)) {
@@ -74,7 +78,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
     }
 
     fn answer_chunk(&self, tables: &Tables, exchange: ExchangeId, bytes: Bytes) {
-        let Some(ReplyTo::Body(pipe)) = tables.exchanges.get(&exchange).map(|known| &known.reply) else {
+        let Some(ReplyTo::Body(pipe)) = tables.exchanges.get(exchange).map(|known| &known.reply) else {
             return;
         };
         if !pipe.put(bytes) {
@@ -101,7 +105,7 @@ fn is_of_use(action: &Action) -> bool {
 }
 
 fn splice(tables: &mut Tables, call: CallId, exchange: ExchangeId, edits: &[HeaderEdit]) {
-    let Some(Answer::Begun(response)) = tables.calls.remove(&call).map(|known| known.answer) else { return };
+    let Some(Answer::Begun(response)) = tables.calls.remove(call).map(|known| known.answer) else { return };
     let Some(ReplyTo::Head(reply)) = take_reply(tables, exchange) else { return };
     let (head, body) = response.into_parts();
     let mut spliced = Response::new(AgentBody::spliced(body));
@@ -127,7 +131,7 @@ pub(super) fn with_head(tables: &Tables, head: &AnswerHead, body: Bytes) -> Resp
 }
 
 fn take_reply(tables: &mut Tables, exchange: ExchangeId) -> Option<ReplyTo> {
-    tables.exchanges.remove(&exchange).map(|known| known.reply)
+    tables.exchanges.remove(exchange).map(|known| known.reply)
 }
 
 /// Status and headers of an answer.
@@ -138,7 +142,7 @@ fn head_of(tables: &Tables, head: &AnswerHead) -> Response<()> {
             (StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_GATEWAY), headers)
         }
         AnswerHead::OfCall { call, edits } => {
-            let head = tables.calls.get(call).and_then(|known| match &known.answer {
+            let head = tables.calls.get(*call).and_then(|known| match &known.answer {
                 Answer::Read(head) => Some(head),
                 Answer::Awaited | Answer::Begun(_) => None,
             });

@@ -12,12 +12,13 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use super::answer::{AgentBody, Pipe};
+use super::by_id::ById;
 
 /// All that is under way.
 #[derive(Default)]
 pub(super) struct Tables {
-    pub(super) exchanges: BTreeMap<ExchangeId, Exchange>,
-    pub(super) calls: BTreeMap<CallId, Call>,
+    pub(super) exchanges: ById<ExchangeId, Exchange>,
+    pub(super) calls: ById<CallId, Call>,
     pub(super) questions: BTreeMap<CommandId, Asked>,
     last_id: u64,
 }
@@ -25,6 +26,7 @@ pub(super) struct Tables {
 /// A request of the agent, kept until its last action because calls may refer to it.
 pub(super) struct Exchange {
     pub(super) method: Method,
+    /// Those of its headers that go on to the relay.
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     pub(super) reply: ReplyTo,

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -30,6 +31,9 @@ pub(super) enum Connection {
     /// For any number of requests at once; a clone is the same one.
     Http2(http2::SendRequest<Full<Bytes>>),
 }
+
+/// What becomes of a request: the head of its answer.
+type Sent = Pin<Box<dyn Future<Output = Result<Response<Incoming>, TrySendError<Sending>>> + Send>>;
 
 /// Why there is no connection.
 type CannotConnect = Box<dyn Error + Send + Sync>;
@@ -70,28 +74,25 @@ impl Connection {
     }
 
     /// Sends a request, and waits for the head of its answer. A request that was not sent comes back with the error.
-    pub(super) async fn send(
-        &mut self,
-        mut request: Sending,
-        target: &Target,
-    ) -> Result<Response<Incoming>, TrySendError<Sending>> {
+    pub(super) fn send(&mut self, mut request: Sending, target: &Target) -> Sent {
         match self {
             Self::Http1(connection) => {
                 target.address_http1(&mut request);
-                connection.try_send_request(request).await
+                Box::pin(connection.try_send_request(request))
             }
             Self::Http2(connection) => {
                 target.address_http2(&mut request);
-                connection.try_send_request(request).await
+                Box::pin(connection.try_send_request(request))
             }
         }
     }
 }
 
 /// Reads from and writes to a connection until it is closed.
-fn drive(connection: impl Future<Output = hyper::Result<()>> + Send + 'static) {
+fn drive(mut connection: impl Future<Output = hyper::Result<()>> + Send + Unpin + 'static) {
     tokio::spawn(async move {
-        if let Err(error) = connection.await {
+        // Where it is: awaited itself, it would be moved within the task, which would hold room for two of it.
+        if let Err(error) = (&mut connection).await {
             tracing::debug!(error = error.to_string(), "a connection to the relay broke off");
         }
     });

@@ -6,6 +6,7 @@ mod pool;
 mod target;
 
 use std::error::Error;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use relay_mcp_core::{RelayFailure, Sent};
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::headers;
-use crate::token::TokenSource;
+use crate::token::{Bearer, TokenSource};
 use body::Lease;
 pub use body::RelayBody;
 use connection::{Connection, KEEPALIVE, Sending};
@@ -36,12 +37,17 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 
 /// A client for the relay's one endpoint. Cheap to clone.
 #[derive(Clone)]
-pub struct RelayClient {
+pub struct RelayClient(Arc<Inner>);
+
+struct Inner {
     connector: HttpsConnector<HttpConnector>,
     pool: Pool,
     endpoint: Target,
     token: TokenSource,
 }
+
+/// What will come of a request: the head of its answer. Boxed, since a task is copied as it is made and as it ends.
+pub type Answer = Pin<Box<dyn Future<Output = Result<Response<RelayBody>, RelayFailure>> + Send>>;
 
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
@@ -83,42 +89,48 @@ impl RelayClient {
                 .wrap_connector(tcp)
         };
         let endpoint = Target::new(endpoint.clone()).ok_or(RelayClientError::NoHost(endpoint))?;
-        Ok(Self { connector, pool: Pool::default(), endpoint, token })
+        Ok(Self(Arc::new(Inner { connector, pool: Pool::default(), endpoint, token })))
     }
 
-    /// Sends a request with the live token. Gives the token that it carried, and how it went.
-    pub async fn send(
+    /// Makes a request with the live token, which is sent when what comes back is polled. Gives the token that it
+    /// carries, and how it will go.
+    pub fn send(
         &self,
         method: Method,
         query: Option<&str>,
         mut headers: HeaderMap,
         body: Bytes,
-    ) -> (Option<Arc<str>>, Result<Response<RelayBody>, RelayFailure>) {
-        let token = self.token.current();
-        headers::sign(&mut headers, token.as_deref());
+    ) -> (Option<Bearer>, Answer) {
+        let token = self.0.token.current();
+        headers::sign(&mut headers, token.as_ref());
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
         *request.headers_mut() = headers;
-        let answer = match query {
-            Some(query) => self.exchange(request, &self.endpoint.with(query)).await,
-            None => self.exchange(request, &self.endpoint).await,
-        };
-        (token, answer)
+        let target = query.map(|query| Box::new(self.0.endpoint.with(query)));
+        (token, Box::pin(Arc::clone(&self.0).exchange(request, target)))
     }
 
+    /// Whether the token, read again, is another one than a refused call carried (B-2.7).
+    #[must_use]
+    pub fn has_other_token(&self, used: Option<&Bearer>) -> bool {
+        self.0.token.differs_from(used)
+    }
+}
+
+impl Inner {
     /// Sends a request over a connection that is open already, if there is one. One that was closed meanwhile, and
     /// has sent nothing of it, is passed over.
     async fn exchange(
-        &self,
+        self: Arc<Self>,
         mut request: Sending,
-        target: &Target,
+        target: Option<Box<Target>>,
     ) -> Result<Response<RelayBody>, RelayFailure> {
+        let target = target.as_deref().unwrap_or(&self.endpoint);
         loop {
             let kept = self.pool.take();
             let is_new = kept.is_none();
             let mut connection = match kept {
                 Some(connection) => connection,
-                // Apart, since it is large and seldom, and a task is copied as it is made and as it ends.
                 None => Box::pin(Connection::open(self.connector.clone(), target))
                     .await
                     .map_err(|error| RelayFailure { sent: Sent::No, reason: root_cause(&*error) })?,
@@ -142,12 +154,6 @@ impl RelayClient {
                 }
             }
         }
-    }
-
-    /// Whether the token, read again, is another one than a refused call carried (B-2.7).
-    #[must_use]
-    pub fn has_other_token(&self, used: Option<&Arc<str>>) -> bool {
-        self.token.differs_from(used)
     }
 }
 
@@ -192,8 +198,8 @@ mod tests {
         let endpoint = format!("http://{nobody}/api/mcp").parse().unwrap();
         let token = TokenSource::fixed(Some("the-token"));
         let client = RelayClient::new(endpoint, token, Duration::from_secs(5)).unwrap();
-        let (_, answer) = client.send(Method::POST, None, HeaderMap::new(), Bytes::new()).await;
-        let failure = answer.unwrap_err();
+        let (_, answer) = client.send(Method::POST, None, HeaderMap::new(), Bytes::new());
+        let failure = answer.await.unwrap_err();
         assert_eq!((failure.sent, failure.reason.as_str()), (Sent::No, "connection refused"));
     }
 }

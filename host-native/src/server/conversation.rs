@@ -45,11 +45,12 @@ impl<M: Machine + Send + 'static> Server<M> {
                 () = is_cut.notified() => return tracing::debug!("a connection of the agent was cut off"),
             };
             let parts = served.into_parts();
+            // The end is apart, since it reads into a buffer of its own, which would be part of every connection.
             let connection = parts.io.into_inner();
             match ended {
                 Err(error) if error.is_timeout() && !parts.read_buf.is_empty() => {
                     metrics.refused(Refusal::HeadTooSlow.status());
-                    farewell::refuse(connection, Refusal::HeadTooSlow).await;
+                    Box::pin(farewell::refuse(connection, Refusal::HeadTooSlow)).await;
                 }
                 ended => {
                     if let Err(error) = ended {
@@ -59,7 +60,7 @@ impl<M: Machine + Send + 'static> Server<M> {
                         tracing::debug!(error = error.to_string(), "a connection of the agent broke off");
                     }
                     if !leave.is_asked() {
-                        farewell::close(connection).await;
+                        Box::pin(farewell::close(connection)).await;
                     }
                 }
             }

@@ -5,6 +5,7 @@ mod data_dir;
 mod error;
 mod files;
 mod header;
+mod orders;
 mod reserve;
 mod rows;
 mod schema;

@@ -1,18 +1,18 @@
 //! The thread that writes the store, so that no sync ever holds up the event loop.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use relay_mcp_core::{Change, Record, Ticket};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::orders::{Batch, Giver, Order, Taken, Taker, orders};
 use super::{Storage, StoreError};
 
 /// The store's thread, as its user holds it. Dropped, the thread still writes what it was given;
 /// [`close`](Self::close) waits for that.
 pub struct Store {
-    orders: Sender<Order>,
+    orders: Giver,
     thread: JoinHandle<()>,
 }
 
@@ -41,16 +41,10 @@ pub enum StoreEvent {
     Reloaded(Result<Vec<Record>, StoreError>),
 }
 
-/// What the thread is told to do.
-enum Order {
-    Write(Batch),
-    Reload,
-}
-
-struct Batch {
-    ticket: Ticket,
-    changes: Vec<Change>,
-}
+/// How long a write that was delivered may wait to be forgotten, for others, so that a queue that drains does not
+/// sync for each of them: about as long as a disk takes for one. Nobody waits for that; who dies meanwhile delivers
+/// them once more, under their keys (OUTBOX G4).
+const FORGET_WITHIN: Duration = Duration::from_millis(2);
 
 /// How long nothing must be written before the storage is put in order.
 const QUIET: Duration = Duration::from_secs(1);
@@ -61,7 +55,7 @@ impl Store {
     /// # Errors
     /// The operating system has no thread to give.
     pub fn spawn(storage: impl Storage) -> std::io::Result<(Self, UnboundedReceiver<StoreEvent>)> {
-        let (orders, given) = channel();
+        let (orders, given) = orders(FORGET_WITHIN);
         let (events, told) = unbounded_channel();
         let writer = Writer { storage, events };
         let thread = std::thread::Builder::new().name("store".into()).spawn(move || writer.run(&given))?;
@@ -70,13 +64,12 @@ impl Store {
 
     /// Has a batch written: all of it or nothing. Returns at once.
     pub fn persist(&self, ticket: Ticket, changes: Vec<Change>) {
-        // A thread that has ended has closed the events, which is where its end is told.
-        let _ = self.orders.send(Order::Write(Batch { ticket, changes }));
+        self.orders.give(Order::Write(Batch { ticket, changes }));
     }
 
     /// Has everything read that the store holds, once what was given before is written. Returns at once.
     pub fn reload(&self) {
-        let _ = self.orders.send(Order::Reload);
+        self.orders.give(Order::Reload);
     }
 
     /// Writes what was given, closes the storage, and waits for it. Blocks for as long as a commit takes.
@@ -94,48 +87,45 @@ struct Writer<S> {
 }
 
 impl<S: Storage> Writer<S> {
-    fn run(mut self, given: &Receiver<Order>) {
-        while let Ok(first) = given.recv() {
-            self.obey(first, given);
-            if !self.obey_until_quiet(given) {
-                return;
-            }
-            self.storage.rest();
-        }
-    }
-
-    /// Whether there may be more to do later.
-    fn obey_until_quiet(&mut self, given: &Receiver<Order>) -> bool {
+    fn run(mut self, given: &Taker) {
+        let mut quiet = None;
         loop {
-            match given.recv_timeout(QUIET) {
-                Ok(first) => self.obey(first, given),
-                Err(RecvTimeoutError::Timeout) => return true,
-                Err(RecvTimeoutError::Disconnected) => return false,
+            quiet = match given.take(quiet) {
+                Taken::Orders(orders) => {
+                    self.obey(orders);
+                    Some(QUIET)
+                }
+                Taken::Nothing => {
+                    self.storage.rest();
+                    None
+                }
+                Taken::Closed => return,
             }
         }
     }
 
-    /// Does what it is told, and what else waits, in the order in which it was told.
-    fn obey(&mut self, first: Order, given: &Receiver<Order>) {
-        let mut next = Some(first);
-        while let Some(order) = next.take() {
+    /// Does what it is told, in the order in which it was told.
+    fn obey(&mut self, orders: Vec<Order>) {
+        let mut group = Group::default();
+        for order in orders {
             match order {
-                Order::Write(first) => {
-                    let (group, behind) = Group::gather(first, given);
-                    self.write(group);
-                    next = behind;
-                }
+                Order::Write(batch) => group.add(batch),
                 Order::Reload => {
+                    self.write(std::mem::take(&mut group));
                     let records = self.storage.records();
                     self.tell(StoreEvent::Reloaded(records));
                 }
             }
         }
+        self.write(group);
     }
 
     /// One commit for the whole group. When that fails, each ticket on its own, so that a batch that is too
     /// large fails alone.
     fn write(&mut self, group: Group) {
+        if group.tickets.is_empty() {
+            return;
+        }
         let done = self.commit(&group.changes, group.last(), group.tickets.len());
         match done {
             StoreEvent::Failed { .. } if group.tickets.len() > 1 => {
@@ -164,26 +154,16 @@ impl<S: Storage> Writer<S> {
 }
 
 /// Everything that waited: the changes of all tickets one after the other, and where each ticket's end.
+#[derive(Default)]
 struct Group {
     changes: Vec<Change>,
     tickets: Vec<(Ticket, usize)>,
 }
 
 impl Group {
-    /// What waits to be written, and the order behind it that is none to write.
-    fn gather(first: Batch, given: &Receiver<Order>) -> (Self, Option<Order>) {
-        let tickets = vec![(first.ticket, first.changes.len())];
-        let mut group = Self { changes: first.changes, tickets };
-        for order in given.try_iter() {
-            match order {
-                Order::Write(batch) => {
-                    group.changes.extend(batch.changes);
-                    group.tickets.push((batch.ticket, group.changes.len()));
-                }
-                Order::Reload => return (group, Some(Order::Reload)),
-            }
-        }
-        (group, None)
+    fn add(&mut self, batch: Batch) {
+        self.changes.extend(batch.changes);
+        self.tickets.push((batch.ticket, self.changes.len()));
     }
 
     fn last(&self) -> Ticket {

@@ -74,12 +74,24 @@ fn cut(text: &str, most: usize) -> String {
     format!("{kept}… ({} bytes more)", text.len() - kept.len())
 }
 
+/// Whether an event is a line already that can be written as it is, as nearly all are: visible ASCII with its end.
+fn is_one_line(event: &[u8]) -> bool {
+    match event.split_last() {
+        Some((b'\n', text)) => text.len() <= MOST && text.iter().all(|byte| matches!(byte, b' '..=b'~')),
+        _ => false,
+    }
+}
+
 /// Writes each buffer as one line. What cannot be written is dropped: a closed stderr must not stop the
 /// proxy.
 pub(super) struct OneLine<W>(pub(super) W);
 
 impl<W: Write> Write for OneLine<W> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        if is_one_line(event) {
+            let _ = self.0.write_all(event);
+            return Ok(event.len());
+        }
         let text = String::from_utf8_lossy(event);
         let mut line = line(text.strip_suffix('\n').unwrap_or(&text));
         line.push('\n');

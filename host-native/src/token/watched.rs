@@ -1,18 +1,16 @@
 //! A token file, read again when it changes.
 
-use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{TokenError, fit};
+use super::{Bearer, TokenError, fit};
 use crate::private_file::{self, Kind};
 
 /// A token file: what it said last, and how it looked then.
 pub(super) struct Watched {
     path: PathBuf,
-    token: Option<Arc<str>>,
+    token: Option<Bearer>,
     seen: Stamp,
     /// It may have changed after it was read without looking different.
     fresh: bool,
@@ -28,19 +26,20 @@ const TICK: Duration = Duration::from_millis(100);
 
 impl Watched {
     pub(super) fn open(path: &Path) -> Result<Self, TokenError> {
-        let (seen, fresh) = look(path);
+        let seen = look(path);
+        let fresh = is_fresh(seen);
         let token = read(path)?;
         Ok(Self { path: path.to_owned(), token, seen, fresh, complaint: None })
     }
 
     /// What the file said when it could last be read.
-    pub(super) fn token(&self) -> Option<Arc<str>> {
+    pub(super) fn token(&self) -> Option<Bearer> {
         self.token.clone()
     }
 
     /// Reads the file if it looks different; whether it changed.
     pub(super) fn read_if_changed(&mut self) -> bool {
-        if !self.fresh && look(&self.path).0 == self.seen {
+        if !self.fresh && look(&self.path) == self.seen {
             return false;
         }
         self.read()
@@ -48,9 +47,9 @@ impl Watched {
 
     /// Reads the file; whether it changed: its looks, or what it says.
     pub(super) fn read(&mut self) -> bool {
-        let (seen, fresh) = look(&self.path);
+        let seen = look(&self.path);
         let touched = seen != self.seen;
-        (self.seen, self.fresh) = (seen, fresh);
+        (self.seen, self.fresh) = (seen, is_fresh(seen));
         match read(&self.path) {
             Ok(token) => {
                 self.complaint = None;
@@ -76,16 +75,9 @@ impl Watched {
     }
 }
 
-fn look(path: &Path) -> (Stamp, bool) {
-    let Ok(file) = path.symlink_metadata() else { return (None, false) };
-    let changed = u64::try_from(file.ctime()).unwrap_or(0);
-    let changed = UNIX_EPOCH + Duration::new(changed, u32::try_from(file.ctime_nsec()).unwrap_or(0));
-    let age = SystemTime::now().duration_since(changed);
-    (Some(stamp(&file)), age.is_ok_and(|age| age < TICK))
-}
-
-fn stamp(file: &Metadata) -> [i64; 7] {
-    [
+fn look(path: &Path) -> Stamp {
+    let file = path.symlink_metadata().ok()?;
+    Some([
         file.dev().cast_signed(),
         file.ino().cast_signed(),
         file.size().cast_signed(),
@@ -93,10 +85,18 @@ fn stamp(file: &Metadata) -> [i64; 7] {
         file.mtime_nsec(),
         file.ctime(),
         file.ctime_nsec(),
-    ]
+    ])
 }
 
-fn read(path: &Path) -> Result<Option<Arc<str>>, TokenError> {
+/// Whether a file that looks so changed a moment ago.
+fn is_fresh(seen: Stamp) -> bool {
+    let Some([.., seconds, nanoseconds]) = seen else { return false };
+    let seconds = u64::try_from(seconds).unwrap_or(0);
+    let changed = UNIX_EPOCH + Duration::new(seconds, u32::try_from(nanoseconds).unwrap_or(0));
+    SystemTime::now().duration_since(changed).is_ok_and(|age| age < TICK)
+}
+
+fn read(path: &Path) -> Result<Option<Bearer>, TokenError> {
     let Some(text) = private_file::read(Kind::Token, path)? else { return Ok(None) };
     let place = path.display().to_string();
     match str::from_utf8(&text) {

@@ -121,6 +121,10 @@ fn passing(options: &Options, bench: &Bench<'_>, results: &mut Results) -> Resul
     if let Some(program) = options.nginx() {
         targets.push(nginx::start(&program, address, core, &bench.new_home())?);
     }
+    let bare = beside_us("examples/hyper")?;
+    if bare.is_file() {
+        targets.push(program::start("hyper", &bare.display().to_string(), address, core, &bench.new_home())?);
+    }
     for build in bench.builds {
         targets.push(Sidecar::start(build, address, core, &bench.new_home(), &[])?.into_target());
     }

@@ -124,7 +124,7 @@ impl Story {
         let headers = headers.split(' ').filter_map(|word| word.split_once('='));
         let headers: Vec<Header> = headers.filter_map(|(name, value)| header(name, value)).collect();
         let headers: Vec<(&str, &str)> =
-            headers.iter().map(|header| (header.name.as_str(), header.value.as_str())).collect();
+            headers.iter().map(|header| (&*header.name, header.value.as_str())).collect();
         self.host.head(call, status, &headers);
     }
 
@@ -247,7 +247,7 @@ impl Story {
 fn header(name: &str, value: &str) -> Option<Header> {
     let name: http::HeaderName = name.parse().ok()?;
     http::HeaderValue::from_str(value).ok()?.to_str().ok()?;
-    Some(Header::new(name.as_str(), value))
+    Some(Header::new(name.as_str().to_owned(), value))
 }
 
 /// An answer of ours is one response, with the id of its request (B-9.1).

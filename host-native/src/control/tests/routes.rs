@@ -4,6 +4,7 @@ use relay_mcp_core::Command;
 use serde_json::json;
 
 use super::played::Played;
+use crate::token::tests::text;
 
 #[tokio::test]
 async fn b_8_2_healthz_and_readyz_are_200_while_the_relay_is_down() {
@@ -53,9 +54,9 @@ async fn b_8_1_a_context_that_is_no_object_of_booleans_is_refused_with_a_sentenc
 async fn b_2_2_the_token_is_rotated_and_removed() {
     let proxy = Played::on_unix().await;
     assert_eq!(proxy.ask("PUT /v1/token", r#"{"token": "second-token"}"#).await.status, 200);
-    assert_eq!(proxy.token.current().as_deref(), Some("second-token"));
+    assert_eq!(text(&proxy.token).as_deref(), Some("second-token"));
     assert_eq!(proxy.ask("PUT /v1/token", r#"{"token": null}"#).await.status, 200);
-    assert_eq!(proxy.token.current(), None);
+    assert_eq!(text(&proxy.token), None);
     assert_eq!(proxy.machine.asked(), [Command::TokenChanged, Command::TokenChanged]);
 }
 
@@ -76,7 +77,7 @@ async fn b_9_6_a_bad_token_is_refused_without_being_repeated() {
         assert_eq!(heard.status, 400, "{body}");
         assert!(!heard.error().contains("s3cret"), "{}", heard.body);
     }
-    assert_eq!(proxy.token.current().as_deref(), Some("first-token"));
+    assert_eq!(text(&proxy.token).as_deref(), Some("first-token"));
 }
 
 #[tokio::test]

@@ -53,7 +53,7 @@ fn key(kind: RecordKind, id: &str) -> RecordKey {
     RecordKey { kind, id: id.to_owned() }
 }
 
-fn put(kind: RecordKind, id: &str, value: &str) -> Change {
+pub(super) fn put(kind: RecordKind, id: &str, value: &str) -> Change {
     Change::Put(Record { key: key(kind, id), value: value.to_owned().into() })
 }
 
