@@ -224,6 +224,11 @@ impl Proxy {
         within("the proxy's end", self.running.child.wait()).await.expect("wait for the proxy")
     }
 
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        matches!(self.running.child.try_wait(), Ok(Some(_)))
+    }
+
     /// Kills it, if it runs, and starts it again in the same home, on any port.
     pub async fn restart(&mut self) {
         self.kill().await;
