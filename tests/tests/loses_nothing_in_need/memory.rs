@@ -43,7 +43,10 @@ async fn without_memory_it_keeps_what_it_accepted() {
     }
     assert!(accepted.len() < 5 + large.len(), "there was no memory for all of them");
     let has_died = within("its end, or the next write", dies_or_goes_on(&mut proxy, &agent)).await;
-    // Who lives may have had just enough: the limits refuse what is too much at once.
+    // Natively it always dies. In a sandbox, which takes its memory at the start, there may be just enough: the limits
+    // refuse what is too much at once.
+    let program = std::env::var("RELAY_MCP_PROXY_BIN").unwrap_or_default();
+    assert!(has_died || program.ends_with("-wasm"), "there was no memory for it to go on");
     assert!(!has_died || proxy.logs().contains("memory allocation of"), "it says what it died of");
     accepted.extend((!has_died).then(|| NEXT.to_owned()));
 
