@@ -1,9 +1,9 @@
-//! Calls to the relay, each a task of its own.
+//! Calls to the relay. One that a request of the agent waits for is made there ([`way_back`](super::way_back)); any other
+//! is a task of its own.
 
 use std::future::poll_fn;
 use std::pin::Pin;
 
-use crate::relay_client::RelayBody;
 use bytes::Bytes;
 use http::{HeaderMap, Method as HttpMethod, Response};
 use http_body::Body;
@@ -13,15 +13,25 @@ use relay_mcp_core::{
 
 use super::apart::{are_of_a_stream, set_apart};
 use super::life::Life;
-use super::tables::{Answer, Call, Tables};
+use super::tables::{Answer, Call, Place, ReplyTo, Tables};
+use super::way_back::WayBack;
 use super::{Driver, lock};
 use crate::headers;
-use crate::relay_client::root_cause;
+use crate::relay_client::{self, RelayBody, root_cause};
 use crate::telemetry::CallOutcome;
 use crate::token::Bearer;
 
 /// The statuses after which the token is looked at again (B-2.7, B-5.8).
 const REFUSALS: [u16; 2] = [401, 403];
+
+/// A call whose answer has not begun.
+pub(super) struct Calling {
+    life: Life,
+    pub(super) call: CallId,
+    /// What it went out with.
+    token: Option<Bearer>,
+    pub(super) answer: relay_client::Answer,
+}
 
 impl<M: Machine + Send + 'static> Driver<M> {
     /// Begins a call.
@@ -34,24 +44,51 @@ impl<M: Machine + Send + 'static> Driver<M> {
             Method::Post => HttpMethod::POST,
             Method::Delete => HttpMethod::DELETE,
         };
-        let driver = self.clone();
         let (token, answer) = self.0.relay.send(method, request.query.as_deref(), headers, body);
+        let calling = Calling { life, call, token, answer };
+        let place = match way_back(tables, request) {
+            Some(way_back) => way_back.call(calling),
+            None => Err(calling),
+        };
+        let place = place.map_or_else(|calling| self.call_apart(calling), Place::Here);
+        tables.calls.insert(call, Call { place, answer: Answer::Awaited });
+    }
+
+    /// Makes a call in a task of its own.
+    fn call_apart(&self, mut calling: Calling) -> Place {
+        let driver = self.clone();
         let task = self.0.runtime.spawn(async move {
-            match answer.await {
-                Ok(response) => driver.begin_reading(life, call, response, token.as_ref()),
-                Err(failure) => driver.end_failed(life, call, failure),
-            }
+            let answer = calling.answer.as_mut().await;
+            driver.end_call(&calling, answer);
         });
-        tables.calls.insert(call, Call { task: task.abort_handle(), answer: Answer::Awaited });
+        Place::Task(task.abort_handle())
+    }
+
+    /// Goes on with a call that was made where nobody waits any more, if it was not given up.
+    pub(super) fn go_on(&self, calling: Calling) {
+        let mut core = lock(&self.0.core);
+        let known = core.calls_of(calling.life).and_then(|calls| calls.get_mut(calling.call));
+        if let Some(known) = known {
+            known.place = self.call_apart(calling);
+        }
+    }
+
+    /// The answer has begun, or there is none.
+    pub(super) fn end_call(&self, calling: &Calling, answer: Result<Response<RelayBody>, RelayFailure>) {
+        match answer {
+            Ok(response) => self.begin_reading(calling, response),
+            Err(failure) => self.end_failed(calling, failure),
+        }
     }
 
     /// The head has come: the machine says at once what becomes of the body.
-    fn begin_reading(&self, life: Life, call: CallId, response: Response<RelayBody>, token: Option<&Bearer>) {
+    fn begin_reading(&self, calling: &Calling, response: Response<RelayBody>) {
+        let Calling { life, call, .. } = *calling;
         let status = response.status().as_u16();
         let head = RelayHead {
             status,
             headers: headers::for_machine(response.headers()),
-            token_changed: REFUSALS.contains(&status) && self.0.relay.has_other_token(token),
+            token_changed: REFUSALS.contains(&status) && self.0.relay.has_other_token(calling.token.as_ref()),
         };
         self.0.metrics.relay_call(CallOutcome::of_status(status));
         {
@@ -62,7 +99,8 @@ impl<M: Machine + Send + 'static> Driver<M> {
         self.feed_of(life, Input::RelayHead { call, head });
     }
 
-    fn end_failed(&self, life: Life, call: CallId, failure: RelayFailure) {
+    fn end_failed(&self, calling: &Calling, failure: RelayFailure) {
+        let Calling { life, call, .. } = *calling;
         self.0.metrics.relay_call(match failure.sent {
             Sent::No => CallOutcome::NotSent,
             Sent::Unknown => CallOutcome::Broken,
@@ -83,8 +121,8 @@ impl<M: Machine + Send + 'static> Driver<M> {
         }
         known.answer = Answer::Read(Box::new(head));
         let driver = self.clone();
-        known.task =
-            self.0.runtime.spawn(async move { driver.feed_body(life, call, body).await }).abort_handle();
+        let task = self.0.runtime.spawn(async move { driver.feed_body(life, call, body).await });
+        known.place = Place::Task(task.abort_handle());
     }
 
     async fn feed_body(&self, life: Life, call: CallId, mut body: RelayBody) {
@@ -109,11 +147,23 @@ impl<M: Machine + Send + 'static> Driver<M> {
     /// Forgets a call. Dropping its task closes its connection, or gives it back where all of it was read.
     pub(super) fn cancel(&self, tables: &mut Tables, call: CallId) {
         if let Some(known) = tables.calls.remove(call) {
-            known.task.abort();
+            match &known.place {
+                Place::Here(here) => here.cancel(call),
+                Place::Task(task) => task.abort(),
+            }
             if matches!(known.answer, Answer::Awaited) {
                 self.0.metrics.relay_call(CallOutcome::Cancelled);
             }
         }
+    }
+}
+
+/// Where the request waits that a call is made for.
+fn way_back<'a>(tables: &'a Tables, request: &RelayRequest) -> Option<&'a WayBack> {
+    let CallHeaders::OfExchange(exchange) = request.headers else { return None };
+    match &tables.exchanges.get(exchange)?.reply {
+        ReplyTo::Head(way_back) => Some(way_back),
+        ReplyTo::Body(_) => None,
     }
 }
 

@@ -1,13 +1,15 @@
 //! Requests of the agent: from the door to the last byte of the answer.
 
+use std::future::poll_fn;
+
 use bytes::Bytes;
 use http::{HeaderMap, Response};
 use relay_mcp_core::{AgentRequest, ExchangeId, Input, Machine, Method, Sent};
-use tokio::sync::oneshot;
 
 use super::answer::AgentBody;
 use super::life::State;
 use super::tables::{Exchange, ReplyTo};
+use super::way_back::{Waiting, way_back};
 use super::{Driver, failure, lock};
 use crate::headers;
 use crate::telemetry::RequestOutcome;
@@ -28,7 +30,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
     /// Has a request answered. When this is dropped before the answer has begun, the machine is told that
     /// the agent is gone (B-2.4). Nothing where the exchange was broken off.
     pub async fn exchange(&self, mut request: Admitted) -> Option<Response<AgentBody>> {
-        let (reply, answer) = oneshot::channel();
+        let (reply, waiting) = way_back();
         let input = AgentRequest {
             method: request.method,
             query: request.query,
@@ -49,11 +51,11 @@ impl<M: Machine + Send + 'static> Driver<M> {
             // With the core held: where the machine fails, all that is in the tables was told it, or waits.
             (exchange, self.push(Input::Request { exchange, request: input }))
         };
-        let waiting = Waiting { driver: self, exchange, method, is_over: false };
+        let unanswered = Unanswered { driver: self, exchange, method, waiting, is_over: false };
         if must_step {
             self.step_all();
         }
-        waiting.until(answer).await
+        unanswered.answer().await
     }
 
     /// There is no machine, and nobody is kept waiting for one that failed again and again.
@@ -65,16 +67,17 @@ impl<M: Machine + Send + 'static> Driver<M> {
 }
 
 /// An exchange whose answer has not begun.
-struct Waiting<'a, M: Machine + Send + 'static> {
+struct Unanswered<'a, M: Machine + Send + 'static> {
     driver: &'a Driver<M>,
     exchange: ExchangeId,
     method: Method,
+    waiting: Waiting,
     is_over: bool,
 }
 
-impl<M: Machine + Send + 'static> Waiting<'_, M> {
-    async fn until(mut self, answer: oneshot::Receiver<Response<AgentBody>>) -> Option<Response<AgentBody>> {
-        let response = answer.await.ok();
+impl<M: Machine + Send + 'static> Unanswered<'_, M> {
+    async fn answer(mut self) -> Option<Response<AgentBody>> {
+        let response = poll_fn(|context| self.waiting.poll(self.driver, context)).await;
         self.is_over = true;
         let outcome = response.as_ref().map(|response| RequestOutcome::of_status(response.status().as_u16()));
         self.driver.0.metrics.request(self.method, outcome.unwrap_or(RequestOutcome::Aborted));
@@ -82,11 +85,14 @@ impl<M: Machine + Send + 'static> Waiting<'_, M> {
     }
 }
 
-impl<M: Machine + Send + 'static> Drop for Waiting<'_, M> {
+impl<M: Machine + Send + 'static> Drop for Unanswered<'_, M> {
     fn drop(&mut self) {
         if !self.is_over {
             self.driver.0.metrics.request(self.method, RequestOutcome::Gone);
             self.driver.feed(Input::AgentGone { exchange: self.exchange });
+        }
+        for calling in self.waiting.leave() {
+            self.driver.go_on(calling);
         }
     }
 }

@@ -124,8 +124,7 @@ fn end_exchanges<M>(core: &mut Core<M>, taken: Taken) {
 /// An answer that has begun is broken off, so that whoever reads it connects again (B-7.1).
 fn end(known: Exchange, sent: Sent) {
     match known.reply {
-        // An agent that is gone needs no answer.
-        ReplyTo::Head(reply) => drop(reply.send(answer(known.method, &known.body, sent))),
+        ReplyTo::Head(reply) => reply.send(answer(known.method, &known.body, sent)),
         ReplyTo::Body(pipe) => pipe.break_off(),
     }
 }

@@ -17,6 +17,7 @@ mod perform;
 mod reopen;
 mod tables;
 mod wake;
+mod way_back;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

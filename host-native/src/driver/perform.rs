@@ -73,7 +73,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
         let body = AgentBody::fed(Arc::clone(&pipe), is_own_stream, on_gone);
         if let ReplyTo::Head(reply) = std::mem::replace(&mut known.reply, ReplyTo::Body(pipe)) {
             // An agent that is gone is told of by the drop of the body.
-            let _ = reply.send(response.map(|()| body));
+            reply.send(response.map(|()| body));
         }
     }
 
@@ -113,13 +113,13 @@ fn splice(tables: &mut Tables, call: CallId, exchange: ExchangeId, edits: &[Head
     *spliced.headers_mut() = head.headers;
     headers::strip_toward_agent(spliced.headers_mut());
     headers::edit(spliced.headers_mut(), edits);
-    let _ = reply.send(spliced);
+    reply.send(spliced);
 }
 
 fn answer(tables: &mut Tables, exchange: ExchangeId, head: &AnswerHead, body: Bytes) {
     let response = with_head(tables, head, body);
     if let Some(ReplyTo::Head(reply)) = take_reply(tables, exchange) {
-        let _ = reply.send(response);
+        reply.send(response);
     }
 }
 

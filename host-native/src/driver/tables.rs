@@ -11,8 +11,9 @@ use relay_mcp_core::{CallId, Command, CommandId, ExchangeId, Method, Reply};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
-use super::answer::{AgentBody, Pipe};
+use super::answer::Pipe;
 use super::by_id::ById;
+use super::way_back::{CallHere, WayBack};
 
 /// All that is under way.
 #[derive(Default)]
@@ -35,7 +36,7 @@ pub(super) struct Exchange {
 /// Where an exchange's answer goes.
 pub(super) enum ReplyTo {
     /// Nothing of it was sent yet.
-    Head(oneshot::Sender<Response<AgentBody>>),
+    Head(WayBack),
     /// It has begun.
     Body(Arc<Pipe>),
 }
@@ -50,8 +51,16 @@ pub(super) struct Asked {
 
 /// A request to the relay.
 pub(super) struct Call {
-    pub(super) task: AbortHandle,
+    pub(super) place: Place,
     pub(super) answer: Answer,
+}
+
+/// Where a call is made.
+pub(super) enum Place {
+    /// Where the agent's request waits for it.
+    Here(CallHere),
+    /// In a task of its own.
+    Task(AbortHandle),
 }
 
 /// How far a call's answer is.
