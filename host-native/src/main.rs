@@ -1,9 +1,14 @@
 //! `relay-mcp-proxy`, with the core built in.
 
+use std::alloc::System;
 use std::process::ExitCode;
 
+use relay_mcp_heap::{Heap, OfThread};
 use relay_mcp_host_native::engine::native;
 use relay_mcp_host_native::run::{Program, main as run};
+
+#[global_allocator]
+static ALLOCATOR: Heap<System, OfThread> = Heap::over(System, OfThread);
 
 fn main() -> ExitCode {
     run(Program {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use relay_mcp_core::Machine;
+use relay_mcp_heap::OfThread;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -91,8 +92,10 @@ fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
     Ok(done)
 }
 
-/// One thread: the proxy of one agent has little to do, and a small one costs every user less.
+/// One thread: the proxy of one agent has little to do, and a small one costs every user less. It is the thread of
+/// the program, so it keeps the small pieces of memory that it frees.
 fn runtime() -> Result<Runtime, Failure> {
+    OfThread::keep();
     let built = Builder::new_current_thread().enable_all().build();
     built.map_err(|error| Failure { sentence: format!("no event loop can be had: {error}"), exit_code: 1 })
 }

@@ -1,14 +1,19 @@
 //! `relay-mcp-proxy-wasm`, with the core in a sandbox.
 
+use std::alloc::System;
 use std::borrow::Cow;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::{env, fs};
 
+use relay_mcp_heap::{Heap, OfThread};
 use relay_mcp_host_native::config::ComponentSettings;
 use relay_mcp_host_native::engine::{CannotOpen, Engine};
 use relay_mcp_host_native::run::Program;
 use relay_mcp_host_wasm::{Cache, ComponentMachine, Fault, Limits, Sandbox};
+
+#[global_allocator]
+static ALLOCATOR: Heap<System, OfThread> = Heap::over(System, OfThread);
 
 fn main() -> ExitCode {
     relay_mcp_host_native::run::main(Program { engine, describe })

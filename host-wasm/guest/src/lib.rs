@@ -14,7 +14,7 @@ use core::cell::RefCell;
 use bindings::exports::relay::mcp_proxy::machine as wit;
 use dlmalloc::GlobalDlmalloc;
 use relay_mcp_core::{OpenError, Proxy, Timestamp};
-use relay_mcp_heap::Heap;
+use relay_mcp_heap::{Heap, OneThread};
 
 mod bindings {
     #[cfg(not(feature = "rules"))]
@@ -62,7 +62,7 @@ impl wit::GuestProxy for Machine {
 }
 
 #[global_allocator]
-static ALLOCATOR: Heap<GlobalDlmalloc> = Heap::over(GlobalDlmalloc);
+static ALLOCATOR: Heap<GlobalDlmalloc, OneThread> = Heap::over(GlobalDlmalloc, OneThread::new());
 
 /// A panic is a trap: the host opens the machine again.
 #[panic_handler]
