@@ -1,6 +1,9 @@
 //! The runner's relay token, live (B-2.2).
 
 mod bearer;
+#[cfg_attr(target_os = "linux", path = "token/lookout.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "token/no_lookout.rs")]
+mod lookout;
 #[cfg(test)]
 pub(crate) mod tests;
 mod watched;
@@ -14,8 +17,8 @@ use watched::Watched;
 
 /// Where the token is read at each forward. Cheap to clone; all clones see the same token.
 ///
-/// A token from a file is looked after at every [`current`](Self::current): one `stat`, and a read only
-/// when the file changed, so that no forward carries a token which was replaced before it.
+/// A token from a file is looked after at every [`current`](Self::current), and read when the file changed, so that
+/// no forward carries a token which was replaced before it.
 #[derive(Clone)]
 pub struct TokenSource(Arc<Mutex<State>>);
 

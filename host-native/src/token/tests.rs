@@ -2,6 +2,8 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
+use super::lookout::Lookout;
+use super::watched::TICK;
 use super::*;
 
 fn place() -> (tempfile::TempDir, PathBuf) {
@@ -49,6 +51,85 @@ fn b_2_2_a_rotated_token_goes_out_with_the_next_forward() {
     assert_eq!(current(&source), "renamed");
     std::fs::remove_file(&path).unwrap();
     assert_eq!(current(&source), "none");
+}
+
+/// Each when all has been as it is for a while, so that nothing but the change itself tells of it.
+#[test]
+fn b_2_2_whatever_was_done_to_the_file_or_the_way_there_the_next_forward_has_the_token_that_is_there() {
+    let (directory, _) = place();
+    let [home, aside, other] = ["home", "aside", "other"].map(|name| directory.path().join(name));
+    let path = home.join("token");
+    let create = |token: &str| {
+        fs::create_dir_all(&home).unwrap();
+        write(&path, token);
+    };
+    create("first");
+    fs::hard_link(&path, &other).unwrap();
+    let changes: [(&str, &dyn Fn()); 12] = [
+        ("in-place", &|| write(&path, "in-place")),
+        ("in-another-place", &|| write(&other, "in-another-place")),
+        ("none", &|| fs::remove_file(&path).unwrap()),
+        ("created", &|| write(&path, "created")),
+        ("moved-here", &|| {
+            write(&aside, "moved-here");
+            fs::rename(&aside, &path).unwrap();
+        }),
+        ("none", &|| fs::rename(&path, &aside).unwrap()),
+        ("moved-here", &|| fs::rename(&aside, &path).unwrap()),
+        ("none", &|| fs::rename(&home, &aside).unwrap()),
+        ("in-another-directory", &|| create("in-another-directory")),
+        ("moved-here", &|| {
+            fs::remove_dir_all(&home).unwrap();
+            fs::rename(&aside, &home).unwrap();
+        }),
+        ("none", &|| fs::remove_dir_all(&home).unwrap()),
+        ("last", &|| create("last")),
+    ];
+    let source = open(&path);
+    for (number, (token, change)) in changes.into_iter().enumerate() {
+        std::thread::sleep(2 * TICK);
+        let _ = source.current();
+        change();
+        assert_eq!(current(&source), token, "change {number}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_lookout_is_over_the_file_and_the_way_there_and_over_nothing_else() {
+    let (directory, path) = place();
+    write(&path, "one");
+    let neighbour = directory.path().join("neighbour");
+    let lookout = Lookout::over(&path).unwrap();
+    fs::write(&neighbour, "").unwrap();
+    fs::rename(&neighbour, directory.path().join("moved")).unwrap();
+    assert!(!lookout.has_noticed());
+    write(&path, "two");
+    assert!(lookout.has_noticed());
+    assert!(!lookout.has_noticed(), "it was told once");
+
+    let link = directory.path().join("link");
+    symlink(directory.path(), &link).unwrap();
+    assert!(Lookout::over(&link.join("token")).is_none(), "where a link leads to, others change");
+    assert!(Lookout::over(Path::new("/proc/self/comm")).is_none(), "not all file systems tell");
+}
+
+#[test]
+fn b_2_2_a_token_behind_a_link_to_its_directory_is_the_one_that_is_there() {
+    let (directory, _) = place();
+    let [one, two, link] = ["one", "two", "link"].map(|name| directory.path().join(name));
+    for home in [&one, &two] {
+        fs::create_dir(home).unwrap();
+        write(&home.join("token"), home.file_name().unwrap().to_str().unwrap());
+    }
+    symlink(&one, &link).unwrap();
+    let source = open(&link.join("token"));
+    std::thread::sleep(2 * TICK);
+    assert_eq!(current(&source), "one");
+    let next = directory.path().join("next");
+    symlink(&two, &next).unwrap();
+    fs::rename(&next, &link).unwrap();
+    assert_eq!(current(&source), "two");
 }
 
 #[test]

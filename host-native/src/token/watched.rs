@@ -2,8 +2,9 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::lookout::Lookout;
 use super::{Bearer, TokenError, fit};
 use crate::private_file::{self, Kind};
 
@@ -14,6 +15,9 @@ pub(super) struct Watched {
     seen: Stamp,
     /// It may have changed after it was read without looking different.
     fresh: bool,
+    /// Notices changes, where that can be relied on.
+    lookout: Option<Lookout>,
+    looked: Instant,
     /// What was said last about it in the log.
     complaint: Option<String>,
 }
@@ -22,14 +26,20 @@ pub(super) struct Watched {
 type Stamp = Option<[i64; 7]>;
 
 /// File times are coarse: two changes within one tick of the file system's clock look the same.
-const TICK: Duration = Duration::from_millis(100);
+pub(super) const TICK: Duration = Duration::from_millis(100);
+
+/// So long a lookout alone is relied on: nobody tells of a file system that is mounted over the way to the file, nor of
+/// what is written to it as memory.
+const LOOKOUT_ALONE: Duration = Duration::from_millis(100);
 
 impl Watched {
     pub(super) fn open(path: &Path) -> Result<Self, TokenError> {
+        let lookout = Lookout::over(path);
         let seen = look(path);
         let fresh = is_fresh(seen);
         let token = read(path)?;
-        Ok(Self { path: path.to_owned(), token, seen, fresh, complaint: None })
+        let looked = Instant::now();
+        Ok(Self { path: path.to_owned(), token, seen, fresh, lookout, looked, complaint: None })
     }
 
     /// What the file said when it could last be read.
@@ -39,14 +49,32 @@ impl Watched {
 
     /// Reads the file if it looks different; whether it changed.
     pub(super) fn read_if_changed(&mut self) -> bool {
+        if !self.fresh && self.is_unnoticed() {
+            return false;
+        }
+        self.looked = Instant::now();
         if !self.fresh && look(&self.path) == self.seen {
             return false;
         }
         self.read()
     }
 
+    /// Whether it is as it was when it was looked at, without a look at it.
+    fn is_unnoticed(&mut self) -> bool {
+        match &self.lookout {
+            None => false,
+            Some(lookout) if !lookout.has_noticed() => self.looked.elapsed() < LOOKOUT_ALONE,
+            Some(_) => {
+                // Before it is looked at, so that no change falls between the two.
+                self.lookout = Lookout::over(&self.path);
+                false
+            }
+        }
+    }
+
     /// Reads the file; whether it changed: its looks, or what it says.
     pub(super) fn read(&mut self) -> bool {
+        self.lookout = self.lookout.take().or_else(|| Lookout::over(&self.path));
         let seen = look(&self.path);
         let touched = seen != self.seen;
         (self.seen, self.fresh) = (seen, is_fresh(seen));
