@@ -53,12 +53,10 @@ impl<M: Machine + Send + 'static> Server<M> {
 
     fn knock(&self, head: &http::request::Parts) -> Result<Method, Refusal> {
         let authority = head.uri.authority().map(|authority| authority.as_str().as_bytes());
-        let host = one(&head.headers, &HOST);
-        let origin = one(&head.headers, &ORIGIN);
-        let authorization = one(&head.headers, &AUTHORIZATION);
-        let content_encoding =
-            transfer_coding(&head.headers).or_else(|| one(&head.headers, &CONTENT_ENCODING));
-        let content_length = one(&head.headers, &CONTENT_LENGTH);
+        let names = [&HOST, &ORIGIN, &AUTHORIZATION, &TRANSFER_ENCODING, &CONTENT_ENCODING, &CONTENT_LENGTH];
+        let [host, origin, authorization, transfer_encoding, content_encoding, content_length] =
+            values(&head.headers, names);
+        let content_encoding = transfer_encoding.filter(|coding| is_left_on(coding)).or(content_encoding);
         // A target in absolute form names the host too: two names are no name of ours.
         let names = [host.as_deref(), authority];
         let host = match names {
@@ -77,21 +75,27 @@ impl<M: Machine + Send + 'static> Server<M> {
     }
 }
 
-/// The value of a header; several of them joined, which no check of the door lets pass.
-fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, [u8]>> {
-    let mut values = headers.get_all(name).iter();
-    let mut joined = Cow::Borrowed(values.next()?.as_bytes());
-    for value in values {
-        joined.to_mut().extend_from_slice(b", ");
-        joined.to_mut().extend_from_slice(value.as_bytes());
+/// The value of each of these headers; several of one are joined, which no check of the door lets pass.
+fn values<'a, const N: usize>(headers: &'a HeaderMap, names: [&HeaderName; N]) -> [Option<Cow<'a, [u8]>>; N] {
+    let mut values = [const { None }; N];
+    for (name, value) in headers {
+        let Some(at) = names.iter().position(|wanted| *wanted == name) else { continue };
+        let value = value.as_bytes();
+        values[at] = Some(values[at].take().map_or(Cow::Borrowed(value), |first| joined(first, value)));
     }
-    Some(joined)
+    values
 }
 
-/// What a body is coded in beside chunks, once, which the server takes off again. The rest would be handed on as if
-/// it were the body itself.
-fn transfer_coding(headers: &HeaderMap) -> Option<Cow<'_, [u8]>> {
-    one(headers, &TRANSFER_ENCODING).filter(|coding| !coding.trim_ascii().eq_ignore_ascii_case(b"chunked"))
+fn joined<'a>(mut first: Cow<'a, [u8]>, next: &[u8]) -> Cow<'a, [u8]> {
+    first.to_mut().extend_from_slice(b", ");
+    first.to_mut().extend_from_slice(next);
+    first
+}
+
+/// Whether a body comes in another coding than chunks, once, which the server takes off again. It would be handed on
+/// as if it were the body itself.
+fn is_left_on(transfer_encoding: &[u8]) -> bool {
+    !transfer_encoding.trim_ascii().eq_ignore_ascii_case(b"chunked")
 }
 
 /// The answer to a request that was not let in.

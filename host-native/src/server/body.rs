@@ -1,6 +1,9 @@
 //! Request bodies: read whole, within a size and a time (B-1.5, B-1.7).
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -57,8 +60,12 @@ pub(super) async fn read(
     budget: Budget,
     within: Duration,
 ) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Refusal> {
-    let Ok(read) = timeout(within, collect(body, budget)).await else { return Err(Refusal::BodyTooSlow) };
-    read
+    let mut collected = pin!(collect(body, budget));
+    // A small one is here already, and needs no time.
+    if let Poll::Ready(read) = poll_fn(|context| Poll::Ready(collected.as_mut().poll(context))).await {
+        return read;
+    }
+    timeout(within, collected).await.unwrap_or(Err(Refusal::BodyTooSlow))
 }
 
 async fn collect(

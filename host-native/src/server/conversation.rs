@@ -41,6 +41,7 @@ impl<M: Machine + Send + 'static> Server<M> {
         let mut served = http.serve_connection(TokioIo::new(connection), service);
         tokio::spawn(async move {
             let ended = tokio::select! {
+                biased;
                 ended = until_the_end(&mut served, &mut leave) => ended,
                 () = is_cut.notified() => return tracing::debug!("a connection of the agent was cut off"),
             };
@@ -78,6 +79,7 @@ where
     S: HttpService<Incoming, ResBody = AgentBody, Error = Gone>,
 {
     tokio::select! {
+        biased;
         ended = &mut *served => return ended,
         () = leave.asked() => std::pin::Pin::new(&mut *served).graceful_shutdown(),
     }
