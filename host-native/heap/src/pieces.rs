@@ -3,16 +3,20 @@
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-/// Sizes are multiples of this, and every piece lies at one.
+/// Small sizes are multiples of this, and every piece lies at one.
 const STEP: usize = 16;
-/// The largest piece.
-const LARGEST: usize = 1024;
-const SIZES: usize = LARGEST / STEP;
-/// How many bytes a list keeps at the most.
-const MOST_KEPT: usize = 16 << 10;
+/// The largest small piece.
+const LARGEST: usize = 1 << 10;
+const SMALL: usize = LARGEST / STEP;
+/// Beyond, the powers of two up to this one have a list, since buffers are so large; to round up to them would waste
+/// too much.
+const LARGEST_BUFFER: usize = 16 << 10;
+const BUFFERS: usize = (LARGEST_BUFFER / LARGEST).ilog2() as usize;
+/// How many bytes a list keeps at the most: of small pieces, and of buffers.
+const MOST_KEPT: [usize; 2] = [16 << 10, 64 << 10];
 
 /// Free pieces, none at first.
-pub struct Pieces([List; SIZES]);
+pub struct Pieces([List; SMALL + BUFFERS]);
 
 #[derive(Clone, Copy)]
 struct List {
@@ -25,23 +29,33 @@ struct Piece {
     next: Option<NonNull<Piece>>,
 }
 
-/// The number of the list for such pieces; none where they are large, or aligned to more than all pieces are.
+/// The number of the list for such pieces; none where there is none of that size, or they are aligned to more than all
+/// pieces are.
 #[inline]
 pub(crate) fn list_for(layout: Layout) -> Option<usize> {
-    let at = layout.size().wrapping_sub(1) / STEP;
-    (at < SIZES && layout.align() <= STEP).then_some(at)
+    let size = layout.size();
+    let at = size.wrapping_sub(1) / STEP;
+    let at = if at < SMALL { at } else { list_for_buffer(size)? };
+    (layout.align() <= STEP).then_some(at)
+}
+
+#[inline]
+fn list_for_buffer(size: usize) -> Option<usize> {
+    let is_one = size > LARGEST && size <= LARGEST_BUFFER && size.is_power_of_two();
+    is_one.then(|| SMALL + (size / LARGEST).ilog2() as usize - 1)
 }
 
 /// What all pieces of a list are.
 #[inline]
 pub(crate) const fn layout_of(at: usize) -> Layout {
+    let size = if at < SMALL { (at + 1) * STEP } else { LARGEST << (at - SMALL + 1) };
     // SAFETY: the size is small, and the alignment a power of two.
-    unsafe { Layout::from_size_align_unchecked((at + 1) * STEP, STEP) }
+    unsafe { Layout::from_size_align_unchecked(size, STEP) }
 }
 
 impl Pieces {
     pub(crate) const fn none() -> Self {
-        Self([List { first: None, length: 0 }; SIZES])
+        Self([List { first: None, length: 0 }; SMALL + BUFFERS])
     }
 
     /// Takes a piece out of a list.
@@ -63,7 +77,7 @@ impl Pieces {
     pub(crate) unsafe fn give(&mut self, at: usize, piece: *mut u8) -> bool {
         let list = &mut self.0[at];
         let Some(piece) = NonNull::new(piece.cast::<Piece>()) else { return false };
-        if list.length * layout_of(at).size() >= MOST_KEPT {
+        if list.length * layout_of(at).size() >= MOST_KEPT[usize::from(at >= SMALL)] {
             return false;
         }
         // SAFETY: it is at least as large and aligned as a `Piece`, and ours.

@@ -170,7 +170,7 @@ fn way_back<'a>(tables: &'a Tables, request: &RelayRequest) -> Option<&'a WayBac
 /// The headers and the body of a request, put together from what the agent sent and what the machine says.
 fn assemble(tables: &Tables, request: &RelayRequest) -> Option<(HeaderMap, Bytes)> {
     let mut headers = match &request.headers {
-        CallHeaders::OfExchange(exchange) => tables.exchanges.get(*exchange)?.headers.clone(),
+        CallHeaders::OfExchange(exchange) => headers::toward_relay(&tables.exchanges.get(*exchange)?.headers),
         CallHeaders::Own(own) => own.iter().filter_map(headers::of_machine).collect(),
     };
     headers::edit(&mut headers, &request.edits);

@@ -29,7 +29,7 @@ pub struct Admitted {
 impl<M: Machine + Send + 'static> Driver<M> {
     /// Has a request answered. When this is dropped before the answer has begun, the machine is told that
     /// the agent is gone (B-2.4). Nothing where the exchange was broken off.
-    pub async fn exchange(&self, mut request: Admitted) -> Option<Response<AgentBody>> {
+    pub async fn exchange(&self, request: Admitted) -> Option<Response<AgentBody>> {
         let (reply, waiting) = way_back();
         let input = AgentRequest {
             method: request.method,
@@ -37,7 +37,6 @@ impl<M: Machine + Send + 'static> Driver<M> {
             headers: headers::for_machine(&request.headers),
             body: request.body.clone(),
         };
-        headers::strip_toward_relay(&mut request.headers);
         let method = request.method;
         let (exchange, must_step) = {
             let mut core = lock(&self.0.core);

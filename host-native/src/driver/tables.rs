@@ -27,7 +27,6 @@ pub(super) struct Tables {
 /// A request of the agent, kept until its last action because calls may refer to it.
 pub(super) struct Exchange {
     pub(super) method: Method,
-    /// Those of its headers that go on to the relay.
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     pub(super) reply: ReplyTo,
