@@ -2,6 +2,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
+#[cfg(target_os = "linux")]
 use super::lookout::Lookout;
 use super::watched::TICK;
 use super::*;
