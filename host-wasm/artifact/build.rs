@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     for watched in [
         "../guest",
-        "../heap",
+        "../../host-native/heap/src",
         "../build-component.sh",
         "../rustc-anywhere",
         "../../wit",
