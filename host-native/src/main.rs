@@ -8,7 +8,7 @@ use relay_mcp_host_native::engine::native;
 use relay_mcp_host_native::run::{Program, main as run};
 
 #[global_allocator]
-static ALLOCATOR: Heap<System, OfThread> = Heap::over(System, OfThread);
+static ALLOCATOR: Heap<System, OfThread> = Heap::over_system();
 
 fn main() -> ExitCode {
     run(Program {

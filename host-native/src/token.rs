@@ -18,7 +18,9 @@ use watched::Watched;
 /// Where the token is read at each forward. Cheap to clone; all clones see the same token.
 ///
 /// A token from a file is looked after at every [`current`](Self::current), and read when the file changed, so that
-/// no forward carries a token which was replaced before it.
+/// no forward carries a token which was replaced before it. There are two ways to replace it that the system tells
+/// nobody of, which are noticed within a tenth of a second: to write to the file as mapped memory, and to mount another
+/// file system over the way to it.
 #[derive(Clone)]
 pub struct TokenSource(Arc<Mutex<State>>);
 

@@ -13,7 +13,7 @@ use relay_mcp_host_native::run::Program;
 use relay_mcp_host_wasm::{Cache, ComponentMachine, Fault, Limits, Sandbox};
 
 #[global_allocator]
-static ALLOCATOR: Heap<System, OfThread> = Heap::over(System, OfThread);
+static ALLOCATOR: Heap<System, OfThread> = Heap::over_system();
 
 fn main() -> ExitCode {
     relay_mcp_host_native::run::main(Program { engine, describe })

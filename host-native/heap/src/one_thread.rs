@@ -13,14 +13,12 @@ unsafe impl Sync for OneThread {}
 
 impl OneThread {
     /// None yet.
-    pub const fn new() -> Self {
+    ///
+    /// # Safety
+    /// No two threads may use it.
+    #[must_use]
+    pub const unsafe fn new() -> Self {
         Self(UnsafeCell::new(Pieces::none()))
-    }
-}
-
-impl Default for OneThread {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

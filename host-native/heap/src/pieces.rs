@@ -3,8 +3,10 @@
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-/// Small sizes are multiples of this, and every piece lies at one.
+/// Small sizes are multiples of this.
 const STEP: usize = 16;
+/// Every piece lies at a multiple of this, as it does by itself in most allocators.
+const ALIGN: usize = 2 * size_of::<usize>();
 /// The largest small piece.
 const LARGEST: usize = 1 << 10;
 const SMALL: usize = LARGEST / STEP;
@@ -36,7 +38,7 @@ pub(crate) fn list_for(layout: Layout) -> Option<usize> {
     let size = layout.size();
     let at = size.wrapping_sub(1) / STEP;
     let at = if at < SMALL { at } else { list_for_buffer(size)? };
-    (layout.align() <= STEP).then_some(at)
+    (layout.align() <= ALIGN).then_some(at)
 }
 
 #[inline]
@@ -50,7 +52,7 @@ fn list_for_buffer(size: usize) -> Option<usize> {
 pub(crate) const fn layout_of(at: usize) -> Layout {
     let size = if at < SMALL { (at + 1) * STEP } else { LARGEST << (at - SMALL + 1) };
     // SAFETY: the size is small, and the alignment a power of two.
-    unsafe { Layout::from_size_align_unchecked(size, STEP) }
+    unsafe { Layout::from_size_align_unchecked(size, ALIGN) }
 }
 
 impl Pieces {

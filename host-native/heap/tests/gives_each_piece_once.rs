@@ -33,6 +33,16 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
+fn one_thread() -> OneThread {
+    // SAFETY: each test has its own.
+    unsafe { OneThread::new() }
+}
+
+fn of_thread() -> OfThread {
+    // SAFETY: what is counted is the system's, in whichever test.
+    unsafe { OfThread::new() }
+}
+
 /// A piece that is held, full of one byte.
 struct Held {
     piece: *mut u8,
@@ -125,7 +135,7 @@ fn act(heap: &impl GlobalAlloc, held: &mut Vec<Held>, acts: Vec<Act>) {
 proptest! {
     #[test]
     fn nobody_holds_what_another_holds(acts in acts()) {
-        let heap = Heap::over(Counting::default(), OneThread::new());
+        let heap = Heap::over(Counting::default(), one_thread());
         let mut held = Vec::new();
         act(&heap, &mut held, acts);
         held.into_iter().for_each(|held| held.give_back(&heap));
@@ -133,7 +143,7 @@ proptest! {
 
     #[test]
     fn nor_what_another_thread_holds(there in acts(), here in acts()) {
-        let heap = Heap::over(Counting::default(), OfThread);
+        let heap = Heap::over(Counting::default(), of_thread());
         let mut held = thread::scope(|scope| {
             let keeping = scope.spawn(|| {
                 OfThread::keep();
@@ -167,14 +177,14 @@ fn is_given_out_again(kept: impl Keep) {
 
 #[test]
 fn what_was_given_back_is_given_out_again() {
-    is_given_out_again(OneThread::new());
+    is_given_out_again(one_thread());
     OfThread::keep();
-    is_given_out_again(OfThread);
+    is_given_out_again(of_thread());
 }
 
 #[test]
 fn a_burst_leaves_little_memory_behind() {
-    let heap = Heap::over(Counting::default(), OneThread::new());
+    let heap = Heap::over(Counting::default(), one_thread());
     let held: Vec<Held> = (0..100).flat_map(|_| all_sizes(&heap)).collect();
     assert!(heap.behind().held.load(Relaxed) > 50 << 20);
     held.into_iter().for_each(|held| held.give_back(&heap));
@@ -184,7 +194,7 @@ fn a_burst_leaves_little_memory_behind() {
 
 #[test]
 fn a_thread_that_keeps_nothing_leaves_nothing_behind() {
-    let heap = Heap::over(Counting::default(), OfThread);
+    let heap = Heap::over(Counting::default(), of_thread());
     all_sizes(&heap).into_iter().for_each(|held| held.give_back(&heap));
     assert_eq!(heap.behind().held.load(Relaxed), 0);
 }

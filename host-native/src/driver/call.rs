@@ -144,7 +144,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
         }
     }
 
-    /// Forgets a call. Dropping its task closes its connection, or gives it back where all of it was read.
+    /// Forgets a call. Dropping what makes it closes its connection, or gives it back where all of it was read.
     pub(super) fn cancel(&self, tables: &mut Tables, call: CallId) {
         if let Some(known) = tables.calls.remove(call) {
             match &known.place {

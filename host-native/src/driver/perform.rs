@@ -67,6 +67,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
         let driver = self.clone();
         let is_own_stream = matches!(head, AnswerHead::Own { .. });
         if is_own_stream {
+            known.headers = headers::toward_relay(&known.headers);
             set_apart(&mut known.headers);
         }
         let on_gone = move || driver.feed(Input::AgentGone { exchange });

@@ -27,6 +27,7 @@ pub(super) struct Tables {
 /// A request of the agent, kept until its last action because calls may refer to it.
 pub(super) struct Exchange {
     pub(super) method: Method,
+    /// As they came, the agent's credentials among them: what goes on of them is chosen for each call.
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     pub(super) reply: ReplyTo,

@@ -14,7 +14,7 @@ use super::{Driver, lock};
 /// Where the machine's actions leave what a request waits for. Dropped without an answer, it breaks the exchange off.
 pub(super) struct WayBack(Shared);
 
-/// Where a request waits.
+/// Where a request waits. Before it is dropped, it is to be [left](Self::leave).
 pub(super) struct Waiting {
     shared: Shared,
     /// The call that is made here.

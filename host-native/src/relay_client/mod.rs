@@ -46,7 +46,7 @@ struct Inner {
     token: TokenSource,
 }
 
-/// What will come of a request: the head of its answer. Boxed, since a task is copied as it is made and as it ends.
+/// What will come of a request: the head of its answer. Boxed, since it is moved from place to place.
 pub type Answer = Pin<Box<dyn Future<Output = Result<Response<RelayBody>, RelayFailure>> + Send>>;
 
 /// Why there is no client.

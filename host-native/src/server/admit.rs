@@ -75,7 +75,8 @@ impl<M: Machine + Send + 'static> Server<M> {
     }
 }
 
-/// The value of each of these headers; several of one are joined, which no check of the door lets pass.
+/// The value of each of these headers; several of one are joined, which is no name, origin, secret or coding of ours,
+/// and no length.
 fn values<'a, const N: usize>(headers: &'a HeaderMap, names: [&HeaderName; N]) -> [Option<Cow<'a, [u8]>>; N] {
     let mut values = [const { None }; N];
     for (name, value) in headers {

@@ -65,18 +65,29 @@ impl Watched {
             None => false,
             Some(lookout) if !lookout.has_noticed() => self.looked.elapsed() < LOOKOUT_ALONE,
             Some(_) => {
-                // Before it is looked at, so that no change falls between the two.
-                self.lookout = Lookout::over(&self.path);
+                self.watch_again();
                 false
             }
         }
     }
 
+    /// Has watched what is there now. It is looked at afterwards, so that no change falls between the two.
+    fn watch_again(&mut self) {
+        self.lookout = match self.lookout.take() {
+            Some(mut lookout) => lookout.renew(&self.path).then_some(lookout),
+            None => Lookout::over(&self.path),
+        };
+    }
+
     /// Reads the file; whether it changed: its looks, or what it says.
     pub(super) fn read(&mut self) -> bool {
-        self.lookout = self.lookout.take().or_else(|| Lookout::over(&self.path));
-        let seen = look(&self.path);
+        let mut seen = look(&self.path);
         let touched = seen != self.seen;
+        if touched {
+            // A lookout that did not notice this is over something else.
+            self.watch_again();
+            seen = look(&self.path);
+        }
         (self.seen, self.fresh) = (seen, is_fresh(seen));
         match read(&self.path) {
             Ok(token) => {
@@ -130,5 +141,37 @@ fn read(path: &Path) -> Result<Option<Bearer>, TokenError> {
     match str::from_utf8(&text) {
         Ok(text) => fit(text, &place),
         Err(_) => Err(TokenError::NotVisible { place }),
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_lookout_that_missed_a_change_is_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let [path, elsewhere] = ["token", "elsewhere"].map(|name| directory.path().join(name));
+        fs::write(&path, "one").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let mut watched = Watched::open(&path).unwrap();
+        // Where the file system does not tell, as in a container, it is looked at each time.
+        if watched.lookout.is_none() {
+            return;
+        }
+        std::thread::sleep(2 * TICK);
+        let _ = watched.read_if_changed();
+        watched.lookout = Lookout::over(&elsewhere);
+        fs::write(&path, "two").unwrap();
+        assert!(!watched.read_if_changed(), "nobody told");
+        std::thread::sleep(2 * LOOKOUT_ALONE);
+        assert!(watched.read_if_changed(), "it was looked at all the same");
+        std::thread::sleep(2 * TICK);
+        let _ = watched.read_if_changed();
+        fs::write(&path, "three").unwrap();
+        assert!(watched.read_if_changed());
     }
 }

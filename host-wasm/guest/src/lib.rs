@@ -62,7 +62,9 @@ impl wit::GuestProxy for Machine {
 }
 
 #[global_allocator]
-static ALLOCATOR: Heap<GlobalDlmalloc, OneThread> = Heap::over(GlobalDlmalloc, OneThread::new());
+static ALLOCATOR: Heap<GlobalDlmalloc, OneThread> =
+    // SAFETY: a component has one thread.
+    Heap::over(GlobalDlmalloc, unsafe { OneThread::new() });
 
 /// A panic is a trap: the host opens the machine again.
 #[panic_handler]
