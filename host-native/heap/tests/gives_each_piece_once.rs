@@ -1,5 +1,6 @@
 //! Whatever is asked for and given back in whatever order, by whichever thread: each piece is as large and aligned as
 //! asked, is nobody else's while it is held, keeps what is in it when it grows or shrinks, and goes to the next who asks.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering::Relaxed};
