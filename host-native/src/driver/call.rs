@@ -33,6 +33,16 @@ pub(super) struct Calling {
     pub(super) answer: relay_client::Answer,
 }
 
+/// What became of it: the answer has begun, or there is none.
+pub(super) type Called = Result<Response<RelayBody>, RelayFailure>;
+
+#[cfg(test)]
+impl Calling {
+    pub(super) fn of_nobody(call: CallId, answer: relay_client::Answer) -> Self {
+        Self { life: Life::default(), call, token: None, answer }
+    }
+}
+
 impl<M: Machine + Send + 'static> Driver<M> {
     /// Begins a call.
     pub(super) fn call(&self, life: Life, tables: &mut Tables, call: CallId, request: &RelayRequest) {
@@ -58,8 +68,8 @@ impl<M: Machine + Send + 'static> Driver<M> {
     fn call_apart(&self, mut calling: Calling) -> Place {
         let driver = self.clone();
         let task = self.0.runtime.spawn(async move {
-            let answer = calling.answer.as_mut().await;
-            driver.end_call(&calling, answer);
+            let called = calling.answer.as_mut().await;
+            driver.end_call(&calling, called);
         });
         Place::Task(task.abort_handle())
     }
@@ -74,8 +84,8 @@ impl<M: Machine + Send + 'static> Driver<M> {
     }
 
     /// The answer has begun, or there is none.
-    pub(super) fn end_call(&self, calling: &Calling, answer: Result<Response<RelayBody>, RelayFailure>) {
-        match answer {
+    pub(super) fn end_call(&self, calling: &Calling, called: Called) {
+        match called {
             Ok(response) => self.begin_reading(calling, response),
             Err(failure) => self.end_failed(calling, failure),
         }

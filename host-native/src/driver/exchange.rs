@@ -7,6 +7,7 @@ use http::{HeaderMap, Response};
 use relay_mcp_core::{AgentRequest, ExchangeId, Input, Machine, Method, Sent};
 
 use super::answer::AgentBody;
+use super::call::Calling;
 use super::life::State;
 use super::tables::{Exchange, ReplyTo};
 use super::way_back::{Waiting, way_back};
@@ -76,7 +77,9 @@ struct Unanswered<'a, M: Machine + Send + 'static> {
 
 impl<M: Machine + Send + 'static> Unanswered<'_, M> {
     async fn answer(mut self) -> Option<Response<AgentBody>> {
-        let response = poll_fn(|context| self.waiting.poll(self.driver, context)).await;
+        let driver = self.driver;
+        let end = |calling: &Calling, called| driver.end_call(calling, called);
+        let response = poll_fn(|context| self.waiting.poll(context, end)).await;
         self.is_over = true;
         let outcome = response.as_ref().map(|response| RequestOutcome::of_status(response.status().as_u16()));
         self.driver.0.metrics.request(self.method, outcome.unwrap_or(RequestOutcome::Aborted));

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use http::Response;
-use relay_mcp_core::{CallId, Machine};
+use relay_mcp_core::CallId;
 
 use super::answer::AgentBody;
-use super::call::Calling;
-use super::{Driver, lock};
+use super::call::{Called, Calling};
+use super::lock;
 
 /// Where the machine's actions leave what a request waits for. Dropped without an answer, it breaks the exchange off.
 pub(super) struct WayBack(Shared);
@@ -96,11 +96,11 @@ impl CallHere {
 }
 
 impl Waiting {
-    /// Makes what calls there are, until there is an answer; nothing where there will be none.
-    pub(super) fn poll<M: Machine + Send + 'static>(
+    /// Makes what calls there are, each to its `end`, until there is an answer; nothing where there will be none.
+    pub(super) fn poll(
         &mut self,
-        driver: &Driver<M>,
         context: &mut Context<'_>,
+        mut end: impl FnMut(&Calling, Called),
     ) -> Poll<Option<Response<AgentBody>>> {
         let mut is_polled = false;
         loop {
@@ -128,11 +128,11 @@ impl Waiting {
             }
             is_polled = true;
             if let Some(calling) = &mut self.calling
-                && let Poll::Ready(answer) = calling.answer.as_mut().poll(context)
+                && let Poll::Ready(called) = calling.answer.as_mut().poll(context)
                 && let Some(calling) = self.calling.take()
             {
                 lock(&self.shared).current = None;
-                driver.end_call(&calling, answer);
+                end(&calling, called);
             }
         }
     }
@@ -147,5 +147,70 @@ impl Waiting {
         drop(answer);
         let calling = self.calling.take().filter(|calling| current == Some(calling.call));
         calling.into_iter().chain(next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Weak;
+
+    use super::*;
+
+    /// A call that is never answered, and whether it goes on.
+    fn call(number: u64) -> (Calling, Weak<()>) {
+        let goes_on = Arc::new(());
+        let watched = Arc::downgrade(&goes_on);
+        let answer = Box::pin(async move {
+            std::future::pending::<()>().await;
+            drop(goes_on);
+            unreachable!()
+        });
+        (Calling::of_nobody(CallId(number), answer), watched)
+    }
+
+    fn is_pending(waiting: &mut Waiting) -> bool {
+        let polled = waiting.poll(&mut Context::from_waker(Waker::noop()), |_, _| unreachable!());
+        polled.is_pending()
+    }
+
+    #[test]
+    fn b_2_4_a_call_that_is_given_up_is_dropped_before_or_while_it_is_made() {
+        for is_made in [false, true] {
+            let (way_back, mut waiting) = way_back();
+            let (calling, first) = call(1);
+            let here = way_back.call(calling).unwrap_or_else(|_| unreachable!());
+            assert!(!is_made || is_pending(&mut waiting));
+            here.cancel(CallId(2));
+            assert!(first.strong_count() == 1, "that was another one");
+            here.cancel(CallId(1));
+            let (calling, second) = call(2);
+            assert!(way_back.call(calling).is_ok(), "there is room for the next");
+            assert!(is_pending(&mut waiting));
+            assert_eq!((first.strong_count(), second.strong_count()), (0, 1));
+        }
+    }
+
+    #[test]
+    fn b_2_4_who_leaves_hands_over_the_call_that_is_made_and_no_other_comes() {
+        let (way_back, mut waiting) = way_back();
+        assert!(way_back.call(call(1).0).is_ok());
+        assert!(way_back.call(call(2).0).is_err(), "one at a time");
+        assert!(is_pending(&mut waiting));
+        assert_eq!(waiting.leave().map(|left| left.call.0).collect::<Vec<_>>(), [1]);
+        assert!(way_back.call(call(3).0).is_err());
+    }
+
+    #[test]
+    fn an_answer_ends_the_waiting_and_so_does_its_absence() {
+        let poll = |waiting: &mut Waiting| {
+            waiting.poll(&mut Context::from_waker(Waker::noop()), |_, _| unreachable!())
+        };
+        let (answered, mut waiting) = way_back();
+        assert!(is_pending(&mut waiting));
+        answered.send(Response::new(AgentBody::whole(bytes::Bytes::from_static(b"x"))));
+        assert!(matches!(poll(&mut waiting), Poll::Ready(Some(_))));
+        let (broken_off, mut waiting) = way_back();
+        drop(broken_off);
+        assert!(matches!(poll(&mut waiting), Poll::Ready(None)));
     }
 }
