@@ -47,6 +47,10 @@ deny:
 bench-core *arguments:
     cargo bench -p relay-mcp-core --bench machine --locked -- {{ arguments }}
 
+# both programs as they are released, in target/released: laid out by what runs of them (needs llvm-profdata; half an hour)
+release:
+    host-native/build-release.sh --with-component
+
 # what the sidecar costs, beside nginx where it is installed; see tests/bench/README.md
 bench *arguments:
     cargo build --release --locked

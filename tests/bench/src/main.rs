@@ -160,10 +160,13 @@ fn compiled(bench: &Bench<'_>) -> Result<(), String> {
 
 /// The builds of the sidecar that are measured, the native one first.
 fn builds(options: &Options, home: &Path) -> Result<Vec<Build>, String> {
-    let native = options.binary.clone().map_or_else(|| beside_us("relay-mcp-proxy"), Ok)?;
+    let folder = if options.released { "../released/" } else { "" };
+    let built = |name: &str| beside_us(&format!("{folder}{name}"));
+    let native = options.binary.clone().map_or_else(|| built("relay-mcp-proxy"), Ok)?;
     if !native.is_file() {
         let native = native.display();
-        return Err(format!("there is no {native}: run `just bench`, or name another with --binary"));
+        let how = if options.released { "host-native/build-release.sh --with-component" } else { "just bench" };
+        return Err(format!("there is no {native}: run `{how}`, or name another with --binary"));
     }
     let build =
         |name: &str, program| Build { name: name.into(), program, cache: home.join(format!("cache-{name}")) };
@@ -172,7 +175,7 @@ fn builds(options: &Options, home: &Path) -> Result<Vec<Build>, String> {
         Some(named) if !named.is_file() => return Err(format!("there is no {}", named.display())),
         Some(named) => Some(named.clone()),
         None if options.without_component => None,
-        None => Some(beside_us("relay-mcp-proxy-wasm")?).filter(|program| program.is_file()),
+        None => Some(built("relay-mcp-proxy-wasm")?).filter(|program| program.is_file()),
     };
     builds.extend(component.map(|program| build("component", program)));
     for (name, path) in &options.also {

@@ -12,6 +12,10 @@ use crate::target::nginx;
 #[derive(Debug, Parser)]
 #[command(name = "bench")]
 pub(crate) struct Options {
+    /// Measure what `host-native/build-release.sh` built, in place of what is beside this program
+    #[arg(long)]
+    pub(crate) released: bool,
+
     /// The sidecar [default: relay-mcp-proxy beside this program]
     #[arg(long, value_name = "PATH")]
     pub(crate) binary: Option<PathBuf>,
