@@ -72,7 +72,7 @@ async fn collect(
     mut body: Incoming,
     mut budget: Budget,
 ) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Refusal> {
-    let mut pieces = Pieces::default();
+    let mut pieces = Pieces::announced(body.size_hint().exact());
     while let Some(frame) = body.frame().await {
         // Trailers are nobody's business: they were not there when the door was opened.
         let Ok(data) = frame.map_err(|_| Refusal::BodyBroken)?.into_data() else { continue };
@@ -91,9 +91,20 @@ async fn collect(
 struct Pieces {
     first: Bytes,
     joined: BytesMut,
+    /// How long it will be, as far as it was said.
+    announced: usize,
 }
 
+/// As much room is made at once for a body of which a second piece came; a longer one takes more as it comes.
+const ROOM: u64 = 256 << 10;
+
 impl Pieces {
+    /// Of a body that is announced with this length.
+    fn announced(length: Option<u64>) -> Self {
+        let announced = usize::try_from(length.unwrap_or_default().min(ROOM)).unwrap_or_default();
+        Self { announced, ..Self::default() }
+    }
+
     fn length(&self) -> usize {
         self.first.len().max(self.joined.len())
     }
@@ -104,6 +115,9 @@ impl Pieces {
             return;
         }
         let first = std::mem::take(&mut self.first);
+        if self.joined.is_empty() {
+            self.joined.reserve(self.announced);
+        }
         self.joined.extend_from_slice(&first);
         self.joined.extend_from_slice(&piece);
     }
