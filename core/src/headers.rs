@@ -38,8 +38,14 @@ pub const SESSION_ID: &str = "mcp-session-id";
 pub const PROTOCOL_VERSION: &str = "mcp-protocol-version";
 /// Where a broken event stream goes on.
 pub const LAST_EVENT_ID: &str = "last-event-id";
+/// The method of a request (MCP 2026-07-28).
+pub const METHOD: &str = "mcp-method";
+/// What a request is about, such as the name of a tool (MCP 2026-07-28).
+pub const NAME: &str = "mcp-name";
 /// How the body is written.
 pub const CONTENT_TYPE: &str = "content-type";
+/// How the body is compressed.
+pub const CONTENT_ENCODING: &str = "content-encoding";
 /// How long to wait before trying again, in seconds or as a date.
 pub const RETRY_AFTER: &str = "retry-after";
 
@@ -48,10 +54,10 @@ const CONCERNING: [&str; 8] = [
     CONTENT_TYPE,
     SESSION_ID,
     PROTOCOL_VERSION,
-    "mcp-method",
-    "mcp-name",
+    METHOD,
+    NAME,
     LAST_EVENT_ID,
-    "content-encoding",
+    CONTENT_ENCODING,
     RETRY_AFTER,
 ];
 

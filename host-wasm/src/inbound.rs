@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use relay_mcp_core::headers::Header;
+use relay_mcp_core::headers::{
+    CONTENT_ENCODING, CONTENT_TYPE, Header, LAST_EVENT_ID, METHOD, NAME, PROTOCOL_VERSION, RETRY_AFTER, SESSION_ID,
+};
 use relay_mcp_core::{
     AgentRequest, Command, Config, Input, MenuRule, Method, Record, RecordKind, RelayFailure, RelayHead, Sent,
 };
@@ -108,8 +110,19 @@ fn flag((name, value): (String, bool)) -> wit::Flag {
     wit::Flag { name, value }
 }
 
-fn header(header: Header) -> wit::Header {
-    wit::Header { name: header.name.into_owned(), value: header.value }
+fn header(Header { name, value }: Header) -> wit::ConcerningHeader {
+    use wit::ConcerningHeader as Known;
+    match &*name {
+        CONTENT_TYPE => Known::ContentType(value),
+        SESSION_ID => Known::McpSessionId(value),
+        PROTOCOL_VERSION => Known::McpProtocolVersion(value),
+        METHOD => Known::McpMethod(value),
+        NAME => Known::McpName(value),
+        LAST_EVENT_ID => Known::LastEventId(value),
+        CONTENT_ENCODING => Known::ContentEncoding(value),
+        RETRY_AFTER => Known::RetryAfter(value),
+        _ => Known::Other(wit::Header { name: name.into_owned(), value }),
+    }
 }
 
 fn millis(time: Duration) -> wit::Milliseconds {

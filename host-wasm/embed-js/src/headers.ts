@@ -1,6 +1,6 @@
 /** Headers between HTTP and the machine. */
 
-import type { Header, HeaderEdit } from "../generated/interfaces/relay-mcp-proxy-machine.js";
+import type { ConcerningHeader, Header, HeaderEdit } from "../generated/interfaces/relay-mcp-proxy-machine.js";
 import { crossing } from "./rules.js";
 
 /** Names in lower case, in the order in which they came. */
@@ -32,11 +32,29 @@ export function joined(headers: Headers, name: string): string | undefined {
   return values.length > 0 ? values.join(", ") : undefined;
 }
 
+/** Those that are named by their case, where they concern the machine. */
+const KNOWN = [
+  "content-type",
+  "mcp-session-id",
+  "mcp-protocol-version",
+  "mcp-method",
+  "mcp-name",
+  "last-event-id",
+  "content-encoding",
+  "retry-after",
+] as const satisfies readonly Exclude<ConcerningHeader["tag"], "other">[];
+
 /** Those by which the machine decides. */
-export function forMachine(headers: Headers): Header[] {
+export function forMachine(headers: Headers): ConcerningHeader[] {
   return headers
     .filter(({ name, value }) => crossing(name).toMachine && /^[\t\x20-\x7e]*$/.test(value))
-    .map(({ name, value }) => ({ name, value: name === "retry-after" ? inSeconds(value) : value }));
+    .map((header) => concerning(header));
+}
+
+function concerning({ name, value }: Header): ConcerningHeader {
+  const tag = KNOWN.find((known) => known === name);
+  if (tag === undefined) return { tag: "other", val: { name, value } };
+  return { tag, val: tag === "retry-after" ? inSeconds(value) : value };
 }
 
 /** A date to wait for, as the seconds until then, since the machine knows no calendar. */

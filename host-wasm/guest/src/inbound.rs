@@ -4,7 +4,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use relay_mcp_core::headers::Header;
+use relay_mcp_core::headers::{
+    CONTENT_ENCODING, CONTENT_TYPE, Header, LAST_EVENT_ID, METHOD, NAME, PROTOCOL_VERSION, RETRY_AFTER, SESSION_ID,
+};
 use relay_mcp_core::{
     AgentRequest, Backoff, CallId, Command, CommandId, Config, ExchangeId, Glob, Input, Limits, MenuRule,
     Method, Record, RecordKey, RecordKind, RelayFailure, RelayHead, Sent, Ticket,
@@ -128,6 +130,17 @@ fn flags(flags: Vec<wit::Flag>) -> Vec<(String, bool)> {
     flags.into_iter().map(|flag| (flag.name, flag.value)).collect()
 }
 
-fn header(header: wit::Header) -> Header {
-    Header { name: header.name.into(), value: header.value }
+fn header(header: wit::ConcerningHeader) -> Header {
+    use wit::ConcerningHeader as Known;
+    match header {
+        Known::ContentType(value) => Header::new(CONTENT_TYPE, value),
+        Known::McpSessionId(value) => Header::new(SESSION_ID, value),
+        Known::McpProtocolVersion(value) => Header::new(PROTOCOL_VERSION, value),
+        Known::McpMethod(value) => Header::new(METHOD, value),
+        Known::McpName(value) => Header::new(NAME, value),
+        Known::LastEventId(value) => Header::new(LAST_EVENT_ID, value),
+        Known::ContentEncoding(value) => Header::new(CONTENT_ENCODING, value),
+        Known::RetryAfter(value) => Header::new(RETRY_AFTER, value),
+        Known::Other(wit::Header { name, value }) => Header::new(name, value),
+    }
 }
