@@ -39,9 +39,9 @@ pub const PROTOCOL_VERSION: &str = "mcp-protocol-version";
 /// Where a broken event stream goes on.
 pub const LAST_EVENT_ID: &str = "last-event-id";
 /// The method of a request (MCP 2026-07-28).
-pub const METHOD: &str = "mcp-method";
+pub const MCP_METHOD: &str = "mcp-method";
 /// What a request is about, such as the name of a tool (MCP 2026-07-28).
-pub const NAME: &str = "mcp-name";
+pub const MCP_NAME: &str = "mcp-name";
 /// How the body is written.
 pub const CONTENT_TYPE: &str = "content-type";
 /// How the body is compressed.
@@ -54,8 +54,8 @@ const CONCERNING: [&str; 8] = [
     CONTENT_TYPE,
     SESSION_ID,
     PROTOCOL_VERSION,
-    METHOD,
-    NAME,
+    MCP_METHOD,
+    MCP_NAME,
     LAST_EVENT_ID,
     CONTENT_ENCODING,
     RETRY_AFTER,

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use relay_mcp_core::headers::{
-    CONTENT_ENCODING, CONTENT_TYPE, Header, LAST_EVENT_ID, METHOD, NAME, PROTOCOL_VERSION, RETRY_AFTER, SESSION_ID,
+    CONTENT_ENCODING, CONTENT_TYPE, Header, LAST_EVENT_ID, MCP_METHOD, MCP_NAME, PROTOCOL_VERSION,
+    RETRY_AFTER, SESSION_ID,
 };
 use relay_mcp_core::{
     AgentRequest, Command, Config, Input, MenuRule, Method, Record, RecordKind, RelayFailure, RelayHead, Sent,
@@ -116,8 +117,8 @@ fn header(Header { name, value }: Header) -> wit::ConcerningHeader {
         CONTENT_TYPE => Known::ContentType(value),
         SESSION_ID => Known::McpSessionId(value),
         PROTOCOL_VERSION => Known::McpProtocolVersion(value),
-        METHOD => Known::McpMethod(value),
-        NAME => Known::McpName(value),
+        MCP_METHOD => Known::McpMethod(value),
+        MCP_NAME => Known::McpName(value),
         LAST_EVENT_ID => Known::LastEventId(value),
         CONTENT_ENCODING => Known::ContentEncoding(value),
         RETRY_AFTER => Known::RetryAfter(value),

@@ -91,17 +91,18 @@ async fn collect(
 struct Pieces {
     first: Bytes,
     joined: BytesMut,
-    /// How long it will be, as far as it was said.
+    /// How long it is to be, where that was said, or nothing.
     announced: usize,
 }
 
-/// As much room is made at once for a body of which a second piece came; a longer one takes more as it comes.
-const ROOM: u64 = 256 << 10;
+/// Room is made for what was announced, but for no more than so many times what has come: that is what counts against the
+/// budget, and who announces much and sends little gets little.
+const AHEAD: usize = 4;
 
 impl Pieces {
     /// Of a body that is announced with this length.
     fn announced(length: Option<u64>) -> Self {
-        let announced = usize::try_from(length.unwrap_or_default().min(ROOM)).unwrap_or_default();
+        let announced = length.and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
         Self { announced, ..Self::default() }
     }
 
@@ -116,7 +117,7 @@ impl Pieces {
         }
         let first = std::mem::take(&mut self.first);
         if self.joined.is_empty() {
-            self.joined.reserve(self.announced);
+            self.joined.reserve(self.announced.min(AHEAD * (first.len() + piece.len())));
         }
         self.joined.extend_from_slice(&first);
         self.joined.extend_from_slice(&piece);
@@ -141,4 +142,21 @@ pub(super) fn discard(mut body: Incoming) {
             }
         }
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_put_together_whatever_was_announced_and_get_no_more_room_than_they_earned() {
+        for announced in [None, Some(0), Some(5), Some(9), Some(4 << 20), Some(u64::MAX)] {
+            let mut pieces = Pieces::announced(announced);
+            for piece in ["one", "", " and", " two"] {
+                pieces.add(Bytes::from_static(piece.as_bytes()));
+            }
+            assert!(pieces.joined.capacity() <= 64, "{announced:?}: {}", pieces.joined.capacity());
+            assert_eq!(pieces.whole(), "one and two", "{announced:?}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use relay_mcp_core::headers::{
-    CONTENT_ENCODING, CONTENT_TYPE, Header, LAST_EVENT_ID, METHOD, NAME, PROTOCOL_VERSION, RETRY_AFTER, SESSION_ID,
+    CONTENT_ENCODING, CONTENT_TYPE, Header, LAST_EVENT_ID, MCP_METHOD, MCP_NAME, PROTOCOL_VERSION, RETRY_AFTER, SESSION_ID,
 };
 use relay_mcp_core::{
     AgentRequest, Backoff, CallId, Command, CommandId, Config, ExchangeId, Glob, Input, Limits, MenuRule,
@@ -136,8 +136,8 @@ fn header(header: wit::ConcerningHeader) -> Header {
         Known::ContentType(value) => Header::new(CONTENT_TYPE, value),
         Known::McpSessionId(value) => Header::new(SESSION_ID, value),
         Known::McpProtocolVersion(value) => Header::new(PROTOCOL_VERSION, value),
-        Known::McpMethod(value) => Header::new(METHOD, value),
-        Known::McpName(value) => Header::new(NAME, value),
+        Known::McpMethod(value) => Header::new(MCP_METHOD, value),
+        Known::McpName(value) => Header::new(MCP_NAME, value),
         Known::LastEventId(value) => Header::new(LAST_EVENT_ID, value),
         Known::ContentEncoding(value) => Header::new(CONTENT_ENCODING, value),
         Known::RetryAfter(value) => Header::new(RETRY_AFTER, value),

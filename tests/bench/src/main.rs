@@ -165,7 +165,8 @@ fn builds(options: &Options, home: &Path) -> Result<Vec<Build>, String> {
     let native = options.binary.clone().map_or_else(|| built("relay-mcp-proxy"), Ok)?;
     if !native.is_file() {
         let native = native.display();
-        let how = if options.released { "host-native/build-release.sh --with-component" } else { "just bench" };
+        let how =
+            if options.released { "host-native/build-release.sh --with-component" } else { "just bench" };
         return Err(format!("there is no {native}: run `{how}`, or name another with --binary"));
     }
     let build =

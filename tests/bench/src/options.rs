@@ -16,11 +16,11 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) released: bool,
 
-    /// The sidecar [default: relay-mcp-proxy beside this program]
+    /// The sidecar [default: relay-mcp-proxy beside this program, or released]
     #[arg(long, value_name = "PATH")]
     pub(crate) binary: Option<PathBuf>,
 
-    /// The sidecar with its core in a sandbox [default: relay-mcp-proxy-wasm beside this program, if it is there]
+    /// The sidecar with its core in a sandbox [default: relay-mcp-proxy-wasm in the same folder, if it is there]
     #[arg(long, value_name = "PATH")]
     pub(crate) component_binary: Option<PathBuf>,
 
