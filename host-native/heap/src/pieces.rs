@@ -7,15 +7,18 @@ use core::ptr::NonNull;
 const STEP: usize = 16;
 /// Every piece lies at a multiple of this, as it does by itself in most allocators.
 const ALIGN: usize = 2 * size_of::<usize>();
-/// The largest small piece.
-const LARGEST: usize = 1 << 10;
+/// The largest small piece. The state of a request under way is one.
+const LARGEST: usize = 2 << 10;
 const SMALL: usize = LARGEST / STEP;
 /// Beyond, the powers of two up to this one have a list, since buffers are so large; to round up to them would waste
 /// too much.
 const LARGEST_BUFFER: usize = 16 << 10;
 const BUFFERS: usize = (LARGEST_BUFFER / LARGEST).ilog2() as usize;
-/// How many bytes a list keeps at the most: of small pieces, and of buffers.
-const MOST_KEPT: [usize; 2] = [16 << 10, 64 << 10];
+/// How many bytes a list keeps at the most: of small pieces, and of buffers. It is 64 pieces of a kilobyte and 64 buffers
+/// of eight, since what 64 requests at once give back and find no room for goes through the allocator behind, again and
+/// again. A component makes nothing of that size for a request, and has less memory.
+const MOST_KEPT: [usize; 2] =
+    if cfg!(target_family = "wasm") { [16 << 10, 64 << 10] } else { [64 << 10, 512 << 10] };
 
 /// Free pieces, none at first.
 pub struct Pieces([List; SMALL + BUFFERS]);
