@@ -52,6 +52,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Whether another one comes behind this, or the end of what they are in.
+    #[inline]
     pub(super) fn comma_or(&mut self, end: u8) -> Option<bool> {
         match self.token()? {
             b',' => Some(true),
@@ -60,12 +61,14 @@ impl<'a> Scanner<'a> {
     }
 
     /// The place of what comes next behind white space.
+    #[inline]
     pub(super) fn begin(&mut self) -> usize {
         self.at = space(self.text.as_bytes(), self.at);
         self.at
     }
 
     /// What was taken since this place.
+    #[inline]
     pub(super) fn since(&self, start: usize) -> Option<&'a str> {
         self.text.get(start..self.at)
     }
@@ -76,6 +79,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes a string.
+    #[inline]
     pub(super) fn string(&mut self) -> Option<Quoted<'a>> {
         self.expect(b'"')?;
         let start = self.at;
@@ -102,6 +106,7 @@ pub(super) struct Quoted<'a> {
 
 impl<'a> Quoted<'a> {
     /// What it says; nothing where that is half a character.
+    #[inline]
     pub(super) fn said(self) -> Option<Cow<'a, str>> {
         match self.is_plain {
             true => Some(Cow::Borrowed(self.inside)),

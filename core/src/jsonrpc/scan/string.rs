@@ -5,6 +5,7 @@ use core::num::NonZeroUsize;
 use super::End;
 
 /// Behind the string whose opening quote is before this place.
+#[inline]
 pub(super) fn string(bytes: &[u8], mut at: usize, is_plain: &mut bool) -> End {
     loop {
         at = special(bytes, at);
