@@ -2,6 +2,7 @@
 
 use alloc::borrow::Cow;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 /// The name of a header, in lower case. Nearly all are written somewhere here, and copied nowhere.
 pub type Name = Cow<'static, str>;
@@ -44,29 +45,38 @@ pub const MCP_METHOD: &str = "mcp-method";
 pub const MCP_NAME: &str = "mcp-name";
 /// How the body is written.
 pub const CONTENT_TYPE: &str = "content-type";
-/// How the body is compressed.
-pub const CONTENT_ENCODING: &str = "content-encoding";
 /// How long to wait before trying again, in seconds or as a date.
 pub const RETRY_AFTER: &str = "retry-after";
 
-/// The headers that the machine is handed: those that come all the time, beside any other of MCP's.
-const CONCERNING: [&str; 8] = [
-    CONTENT_TYPE,
-    SESSION_ID,
-    PROTOCOL_VERSION,
-    MCP_METHOD,
-    MCP_NAME,
-    LAST_EVENT_ID,
-    CONTENT_ENCODING,
-    RETRY_AFTER,
-];
-
-/// The name of a header by which the machine decides, so that the host hands it in; nothing for any other. `name` is
-/// in lower case.
+/// The name of a header of the agent's request that the host hands in, since the machine decides by it, or repeats it
+/// in a request of its own: MCP's. Nothing for any other. `name` is in lower case.
 #[must_use]
-pub fn concerning_machine(name: &str) -> Option<Name> {
-    let known = CONCERNING.into_iter().find(|known| *known == name).map(Name::Borrowed);
-    known.or_else(|| name.starts_with("mcp-").then(|| Name::Owned(name.into())))
+pub fn concerning_request(name: &str) -> Option<Name> {
+    const KNOWN: [&str; 4] = [SESSION_ID, PROTOCOL_VERSION, MCP_METHOD, MCP_NAME];
+    if !is_of_mcp(name) {
+        return None;
+    }
+    let known = KNOWN.into_iter().find(|known| *known == name);
+    Some(known.map_or_else(|| Name::Owned(name.into()), Name::Borrowed))
+}
+
+fn is_of_mcp(name: &str) -> bool {
+    name.starts_with("mcp-")
+}
+
+/// The headers that a request of the machine's own repeats: what the protocol says of the agent's, but for the session,
+/// which may be another one by then (B-5.11).
+pub(crate) fn repeated(headers: &[Header]) -> Vec<Header> {
+    let is_repeated = |name: &str| is_of_mcp(name) && name != SESSION_ID;
+    headers.iter().filter(|header| is_repeated(&header.name)).cloned().collect()
+}
+
+/// The name of a header of the relay's answer by which the machine decides, so that the host hands it in; nothing for
+/// any other. `name` is in lower case.
+#[must_use]
+pub fn concerning_answer(name: &str) -> Option<Name> {
+    const KNOWN: [&str; 3] = [CONTENT_TYPE, SESSION_ID, RETRY_AFTER];
+    KNOWN.into_iter().find(|known| *known == name).map(Name::Borrowed)
 }
 
 /// Whether a header of the agent's request goes on to the relay (B-2.1); `name` is in lower case.
@@ -107,4 +117,16 @@ fn is_hop_by_hop(name: &str) -> bool {
 #[must_use]
 pub fn value<'a>(headers: &'a [Header], name: &str) -> Option<&'a str> {
     headers.iter().find(|header| header.name == name).map(|header| header.value.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b_5_11_what_the_machine_repeats_is_what_the_protocol_says_but_for_the_session() {
+        let came = [SESSION_ID, PROTOCOL_VERSION, "mcp-param-region", CONTENT_TYPE, "cookie"];
+        let repeated = repeated(&came.map(|name| Header::new(name, "x")));
+        assert_eq!(repeated, [PROTOCOL_VERSION, "mcp-param-region"].map(|name| Header::new(name, "x")));
+    }
 }

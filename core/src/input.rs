@@ -79,8 +79,8 @@ pub struct AgentRequest {
     pub method: Method,
     /// The query of the request target, without `?`.
     pub query: Option<String>,
-    /// The headers that [concern the machine](crate::headers::concerning_machine), in order.
-    /// The host keeps the others and sends them along (B-2.1).
+    /// The headers that [concern the machine](crate::headers::concerning_request), in order.
+    /// The host keeps all of them, and sends along what crosses (B-2.1).
     pub headers: Vec<Header>,
     /// The body as it came; empty for GET and DELETE.
     pub body: Bytes,
@@ -102,7 +102,7 @@ pub enum Method {
 pub struct RelayHead {
     /// The HTTP status.
     pub status: u16,
-    /// The headers that [concern the machine](crate::headers::concerning_machine), in order.
+    /// The headers that [concern the machine](crate::headers::concerning_answer), in order.
     pub headers: Vec<Header>,
     /// The host read the token again, after a 401 or 403, and it is not the one that this call carried
     /// (B-2.7). False for every other status.

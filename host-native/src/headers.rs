@@ -6,14 +6,25 @@ use http::header::{
     TRANSFER_ENCODING,
 };
 use relay_mcp_core::headers::{
-    Header, HeaderEdit, RETRY_AFTER, concerning_machine, crosses_to_agent, crosses_to_relay,
+    Header, HeaderEdit, Name, RETRY_AFTER, concerning_answer, concerning_request, crosses_to_agent,
+    crosses_to_relay,
 };
 
-/// The headers by which the machine decides.
+/// The headers of a request of the agent that the machine is handed.
 #[must_use]
-pub fn for_machine(headers: &HeaderMap) -> Vec<Header> {
+pub fn of_request(headers: &HeaderMap) -> Vec<Header> {
+    for_machine(headers, concerning_request)
+}
+
+/// The headers of an answer of the relay that the machine is handed.
+#[must_use]
+pub fn of_answer(headers: &HeaderMap) -> Vec<Header> {
+    for_machine(headers, concerning_answer)
+}
+
+fn for_machine(headers: &HeaderMap, concerning: impl Fn(&str) -> Option<Name>) -> Vec<Header> {
     let header = |(name, value): (&HeaderName, &HeaderValue)| {
-        Some(Header::new(concerning_machine(name.as_str())?, readable(name, value)?))
+        Some(Header::new(concerning(name.as_str())?, readable(name, value)?))
     };
     headers.iter().filter_map(header).collect()
 }
@@ -203,9 +214,26 @@ mod tests {
     }
 
     #[test]
+    fn the_machine_is_handed_what_it_decides_by() {
+        let came = map(&[
+            ("mcp-session-id", "s"),
+            ("mcp-param-region", "r"),
+            ("content-type", "application/json"),
+            ("retry-after", "7"),
+            ("authorization", "Bearer secret"),
+            ("x-other", "x"),
+        ]);
+        let handed = |headers: Vec<Header>| {
+            headers.into_iter().map(|header| header.name.into_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(handed(of_request(&came)), ["mcp-session-id", "mcp-param-region"]);
+        assert_eq!(handed(of_answer(&came)), ["mcp-session-id", "content-type", "retry-after"]);
+    }
+
+    #[test]
     fn a_date_to_wait_for_becomes_seconds() {
         let at = std::time::SystemTime::now() + std::time::Duration::from_secs(90);
-        let headers = for_machine(&map(&[("retry-after", &httpdate::fmt_http_date(at))]));
+        let headers = of_answer(&map(&[("retry-after", &httpdate::fmt_http_date(at))]));
         let seconds: u64 = headers[0].value.parse().unwrap();
         assert!((85..=90).contains(&seconds), "{seconds}");
     }

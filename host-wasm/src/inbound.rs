@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use relay_mcp_core::headers::{
-    CONTENT_ENCODING, CONTENT_TYPE, Header, LAST_EVENT_ID, MCP_METHOD, MCP_NAME, PROTOCOL_VERSION,
-    RETRY_AFTER, SESSION_ID,
+    CONTENT_TYPE, Header, MCP_METHOD, MCP_NAME, PROTOCOL_VERSION, RETRY_AFTER, SESSION_ID,
 };
 use relay_mcp_core::{
     AgentRequest, Command, Config, Input, MenuRule, Method, Record, RecordKind, RelayFailure, RelayHead, Sent,
@@ -55,7 +54,7 @@ pub(crate) fn input(input: Input) -> wit::Input {
         Input::Request { exchange, request } => wit::Input::Request(agent_request(exchange.0, request)),
         Input::AgentGone { exchange } => wit::Input::AgentGone(exchange.0),
         Input::RelayHead { call, head: RelayHead { status, headers, token_changed } } => {
-            let headers = headers.into_iter().map(header).collect();
+            let headers = headers.into_iter().filter_map(answer_header).collect();
             wit::Input::RelayHead(wit::RelayHead { call: call.0, status, headers, token_changed })
         }
         Input::RelayChunk { call, bytes } => {
@@ -88,7 +87,7 @@ fn agent_request(exchange: wit::ExchangeId, request: AgentRequest) -> wit::Agent
             Method::Delete => wit::Method::Delete,
         },
         query: request.query,
-        headers: request.headers.into_iter().map(header).collect(),
+        headers: request.headers.into_iter().map(request_header).collect(),
         body: request.body.into(),
     }
 }
@@ -111,18 +110,23 @@ fn flag((name, value): (String, bool)) -> wit::Flag {
     wit::Flag { name, value }
 }
 
-fn header(Header { name, value }: Header) -> wit::ConcerningHeader {
-    use wit::ConcerningHeader as Known;
+fn request_header(Header { name, value }: Header) -> wit::RequestHeader {
     match &*name {
-        CONTENT_TYPE => Known::ContentType(value),
-        SESSION_ID => Known::McpSessionId(value),
-        PROTOCOL_VERSION => Known::McpProtocolVersion(value),
-        MCP_METHOD => Known::McpMethod(value),
-        MCP_NAME => Known::McpName(value),
-        LAST_EVENT_ID => Known::LastEventId(value),
-        CONTENT_ENCODING => Known::ContentEncoding(value),
-        RETRY_AFTER => Known::RetryAfter(value),
-        _ => Known::Other(wit::Header { name: name.into_owned(), value }),
+        SESSION_ID => wit::RequestHeader::McpSessionId(value),
+        PROTOCOL_VERSION => wit::RequestHeader::McpProtocolVersion(value),
+        MCP_METHOD => wit::RequestHeader::McpMethod(value),
+        MCP_NAME => wit::RequestHeader::McpName(value),
+        _ => wit::RequestHeader::Other(wit::Header { name: name.into_owned(), value }),
+    }
+}
+
+/// Nothing for one that does not concern the machine: the interface has no word for it.
+fn answer_header(Header { name, value }: Header) -> Option<wit::AnswerHeader> {
+    match &*name {
+        CONTENT_TYPE => Some(wit::AnswerHeader::ContentType(value)),
+        SESSION_ID => Some(wit::AnswerHeader::McpSessionId(value)),
+        RETRY_AFTER => Some(wit::AnswerHeader::RetryAfter(value)),
+        _ => None,
     }
 }
 

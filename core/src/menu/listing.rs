@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::{Lister, Menu, Page, Rules, Tool, Viewer, narrow};
 use crate::call::{Answered, Down, Facts, Purpose};
+use crate::headers::repeated;
 use crate::ids::{CallId, ExchangeId};
 use crate::jsonrpc::{self, Object, Response, code, remove_member};
 use crate::mcp::Era;
@@ -25,7 +26,7 @@ impl Proxy {
             Era::Modern => {
                 let meta = params.and_then(|params| params.object("_meta"));
                 let meta = meta.map_or_else(|| "{}".into(), |meta| remove_member(&meta, "progressToken"));
-                Lister::Modern(meta, known.headers.clone())
+                Lister::Modern(meta, repeated(&known.headers))
             }
         };
         self.menus.of_mut(known.era).lister = Some(lister);

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use super::view::{View, viewer_of};
 use super::{Lister, Menu, Page, Rules, Tool};
+use crate::headers::repeated;
 use crate::jsonrpc::quoted;
 use crate::mcp::Era;
 use crate::proxy::Proxy;
@@ -84,7 +85,11 @@ pub(crate) fn recovered(proxy: &mut Proxy, era: Era, value: &str) -> Result<(), 
     let rules = Rules::new(&proxy.config, &proxy.context);
     let pages = record.pages.into_iter().map(|record| page(record, &rules)).collect();
     let menu = proxy.menus.of_mut(era);
-    (menu.lister, menu.pages) = (record.lister, pages);
+    let lister = record.lister.map(|lister| match lister {
+        Lister::Modern(meta, headers) => Lister::Modern(meta, repeated(&headers)),
+        Lister::Legacy(session) => Lister::Legacy(session),
+    });
+    (menu.lister, menu.pages) = (lister, pages);
     proxy.relay.speaks(era);
     proxy.menus.latest = proxy.menus.latest.or(Some(era));
     Ok(())
@@ -111,6 +116,8 @@ pub(crate) fn view_recovered(proxy: &mut Proxy, id: &str, value: &str) -> Result
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::headers::Header;
+    use crate::time::Timestamp;
 
     #[test]
     fn b_4_4_a_menu_comes_back_as_it_was() {
@@ -127,5 +134,16 @@ mod tests {
         let record: MenuRecord = serde_json::from_str(&record_of(&menu)).unwrap();
         let pages = record.pages.into_iter().map(|record| page(record, &rules)).collect();
         assert_eq!(Menu { pages, lister: record.lister }, menu);
+    }
+
+    #[test]
+    fn b_2_1_a_menu_is_fetched_with_no_header_that_stays_here_whatever_is_stored() {
+        let headers = |names: &[&'static str]| names.iter().map(|name| Header::new(*name, "x")).collect();
+        let asked = |names| Some(Lister::Modern("{}".into(), headers(names)));
+        let stored =
+            Menu { lister: asked(&["mcp-param-region", "cookie", "content-type"]), ..Menu::default() };
+        let mut proxy = Proxy::open(Config::default(), [1; 32], Timestamp(1), Vec::new()).unwrap();
+        recovered(&mut proxy, Era::Modern, &record_of(&stored)).unwrap();
+        assert_eq!(proxy.menus.of(Era::Modern).lister, asked(&["mcp-param-region"]));
     }
 }

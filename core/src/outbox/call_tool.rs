@@ -9,8 +9,9 @@ use bytes::Bytes;
 
 use super::entry::Asker;
 use super::lane::Live;
-use super::write::{Keyed, Write, queued_headers, with_key};
+use super::write::{Keyed, Write, with_key};
 use crate::exchange::{Exchange, delivered};
+use crate::headers::repeated;
 use crate::ids::ExchangeId;
 use crate::input::Sent;
 use crate::jsonrpc::{Object, Parsed, code, set_member};
@@ -126,7 +127,7 @@ impl Proxy {
 }
 
 fn write_of(known: &Exchange, tool: &str, keyed: Keyed) -> Write {
-    let mut headers = queued_headers(&known.headers);
+    let mut headers = repeated(&known.headers);
     headers.extend(keyed.header);
     Write {
         key: keyed.key,

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::entry::{Entry, Place};
-use super::write::{Write, queued_headers};
-use crate::headers::Header;
+use super::write::Write;
+use crate::headers::{Header, repeated};
 use crate::mcp::Era;
 use crate::proxy::Proxy;
 use crate::record::{Change, Record, RecordKey, RecordKind};
@@ -95,7 +95,7 @@ pub(crate) fn recovered(proxy: &mut Proxy, id: &str, value: &str) -> Result<bool
         era: record.era,
         session: record.session,
         query: record.query,
-        headers: queued_headers(&record.headers),
+        headers: repeated(&record.headers),
     };
     let mut entry = Entry::new(write, Timestamp(record.enqueued_at), Vec::new());
     entry.state = record.state;

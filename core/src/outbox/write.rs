@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::headers::{Header, SESSION_ID};
+use crate::headers::Header;
 use crate::jsonrpc::{Object, quoted, remove_member, says_the_same, set_member};
 use crate::mcp::Era;
 
@@ -107,12 +107,6 @@ pub(crate) fn queued_params(params: &str) -> String {
         Some(set_member(&params, "_meta", &remove_member(&meta, "progressToken")))
     });
     queued.unwrap_or_else(|| params.to_string())
-}
-
-/// The headers that a queued write keeps: what the protocol says of the call, but for the session, which may
-/// be another one by then (B-5.11).
-pub(crate) fn queued_headers(headers: &[Header]) -> Vec<Header> {
-    headers.iter().filter(|h| h.name.starts_with("mcp-") && h.name != SESSION_ID).cloned().collect()
 }
 
 #[cfg(test)]

@@ -97,7 +97,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
         let status = response.status().as_u16();
         let head = RelayHead {
             status,
-            headers: headers::for_machine(response.headers()),
+            headers: headers::of_answer(response.headers()),
             token_changed: REFUSALS.contains(&status) && self.0.relay.has_other_token(calling.token.as_ref()),
         };
         self.0.metrics.relay_call(CallOutcome::of_status(status));

@@ -35,7 +35,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
         let input = AgentRequest {
             method: request.method,
             query: request.query,
-            headers: headers::for_machine(&request.headers),
+            headers: headers::of_request(&request.headers),
             body: request.body.clone(),
         };
         let method = request.method;

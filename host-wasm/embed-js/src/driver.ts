@@ -20,7 +20,7 @@ import type { AgentAnswer } from "./agent-answer.js";
 import { Alarm } from "./alarm.js";
 import type { Clock } from "./clock.js";
 import type { Machine } from "./component.js";
-import { type Headers, edited, forMachine, towardAgent, towardRelay, withHeader, without } from "./headers.js";
+import { type Headers, edited, ofAnswer, ofRequest, towardAgent, towardRelay, withHeader, without } from "./headers.js";
 import { type RelayAnswer, type RelayClient, Unanswered, reasonOf } from "./relay-client.js";
 import { failed } from "./rules.js";
 import type { Store } from "./store.js";
@@ -99,7 +99,7 @@ export class Driver {
     answer.onClose(() => {
       if (this.#exchanges.has(exchange)) this.#feed({ tag: "agent-gone", val: exchange });
     });
-    this.#feed({ tag: "request", val: { ...request, exchange, headers: forMachine(headers) } });
+    this.#feed({ tag: "request", val: { ...request, exchange, headers: ofRequest(headers) } });
   }
 
   /** Asks the machine, on the runner's behalf. The answer comes when it is done, often before this returns. */
@@ -286,7 +286,7 @@ export class Driver {
         call.relay = relay;
         const isRefusal = relay.status === 401 || relay.status === 403;
         const tokenChanged = isRefusal && this.#parts.token.differsFrom(signature);
-        const head = { call: request.call, status: relay.status, headers: forMachine(relay.headers), tokenChanged };
+        const head = { call: request.call, status: relay.status, headers: ofAnswer(relay.headers), tokenChanged };
         return this.#feed({ tag: "relay-head", val: head });
       })
       .catch((error: unknown) => {

@@ -1,6 +1,6 @@
 /** Headers between HTTP and the machine. */
 
-import type { ConcerningHeader, Header, HeaderEdit } from "../generated/interfaces/relay-mcp-proxy-machine.js";
+import type { AnswerHeader, Header, HeaderEdit, RequestHeader } from "../generated/interfaces/relay-mcp-proxy-machine.js";
 import { crossing } from "./rules.js";
 
 /** Names in lower case, in the order in which they came. */
@@ -32,29 +32,39 @@ export function joined(headers: Headers, name: string): string | undefined {
   return values.length > 0 ? values.join(", ") : undefined;
 }
 
-/** Those that are named by their case, where they concern the machine. */
-const KNOWN = [
-  "content-type",
+/** Those of a request that are named by their case. */
+const OF_REQUEST = [
   "mcp-session-id",
   "mcp-protocol-version",
   "mcp-method",
   "mcp-name",
-  "last-event-id",
-  "content-encoding",
-  "retry-after",
-] as const satisfies readonly Exclude<ConcerningHeader["tag"], "other">[];
+] as const satisfies readonly Exclude<RequestHeader["tag"], "other">[];
 
-/** Those by which the machine decides. */
-export function forMachine(headers: Headers): ConcerningHeader[] {
-  return headers
-    .filter(({ name, value }) => crossing(name).toMachine && /^[\t\x20-\x7e]*$/.test(value))
-    .map((header) => concerning(header));
+/** Those of an answer, all named by their case. */
+const OF_ANSWER = ["content-type", "mcp-session-id", "retry-after"] as const satisfies readonly AnswerHeader["tag"][];
+
+/** The headers of a request of the agent that the machine is handed. */
+export function ofRequest(headers: Headers): RequestHeader[] {
+  return headers.filter(({ name, value }) => crossing(name).requestToMachine && isText(value)).map(inRequest);
 }
 
-function concerning({ name, value }: Header): ConcerningHeader {
-  const tag = KNOWN.find((known) => known === name);
-  if (tag === undefined) return { tag: "other", val: { name, value } };
-  return { tag, val: tag === "retry-after" ? inSeconds(value) : value };
+/** The headers of an answer of the relay that the machine is handed. */
+export function ofAnswer(headers: Headers): AnswerHeader[] {
+  return headers.filter(({ name, value }) => crossing(name).answerToMachine && isText(value)).flatMap(inAnswer);
+}
+
+function isText(value: string): boolean {
+  return /^[\t\x20-\x7e]*$/.test(value);
+}
+
+function inRequest({ name, value }: Header): RequestHeader {
+  const tag = OF_REQUEST.find((known) => known === name);
+  return tag === undefined ? { tag: "other", val: { name, value } } : { tag, val: value };
+}
+
+function inAnswer({ name, value }: Header): AnswerHeader[] {
+  const tag = OF_ANSWER.find((known) => known === name);
+  return tag === undefined ? [] : [{ tag, val: tag === "retry-after" ? inSeconds(value) : value }];
 }
 
 /** A date to wait for, as the seconds until then, since the machine knows no calendar. */

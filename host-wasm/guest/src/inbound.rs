@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use relay_mcp_core::headers::{
-    CONTENT_ENCODING, CONTENT_TYPE, Header, LAST_EVENT_ID, MCP_METHOD, MCP_NAME, PROTOCOL_VERSION, RETRY_AFTER, SESSION_ID,
+    CONTENT_TYPE, Header, MCP_METHOD, MCP_NAME, PROTOCOL_VERSION, RETRY_AFTER, SESSION_ID,
 };
 use relay_mcp_core::{
     AgentRequest, Backoff, CallId, Command, CommandId, Config, ExchangeId, Glob, Input, Limits, MenuRule,
@@ -70,14 +70,14 @@ pub(crate) fn input(input: wit::Input) -> Input {
             request: AgentRequest {
                 method: self::method(method),
                 query,
-                headers: headers.into_iter().map(header).collect(),
+                headers: headers.into_iter().map(request_header).collect(),
                 body: body.into(),
             },
         },
         wit::Input::AgentGone(exchange) => Input::AgentGone { exchange: ExchangeId(exchange) },
         wit::Input::RelayHead(wit::RelayHead { call, status, headers, token_changed }) => Input::RelayHead {
             call: CallId(call),
-            head: RelayHead { status, headers: headers.into_iter().map(header).collect(), token_changed },
+            head: RelayHead { status, headers: headers.into_iter().map(answer_header).collect(), token_changed },
         },
         wit::Input::RelayChunk(wit::RelayChunk { call, bytes }) => {
             Input::RelayChunk { call: CallId(call), bytes: bytes.into() }
@@ -130,17 +130,20 @@ fn flags(flags: Vec<wit::Flag>) -> Vec<(String, bool)> {
     flags.into_iter().map(|flag| (flag.name, flag.value)).collect()
 }
 
-fn header(header: wit::ConcerningHeader) -> Header {
-    use wit::ConcerningHeader as Known;
+fn request_header(header: wit::RequestHeader) -> Header {
     match header {
-        Known::ContentType(value) => Header::new(CONTENT_TYPE, value),
-        Known::McpSessionId(value) => Header::new(SESSION_ID, value),
-        Known::McpProtocolVersion(value) => Header::new(PROTOCOL_VERSION, value),
-        Known::McpMethod(value) => Header::new(MCP_METHOD, value),
-        Known::McpName(value) => Header::new(MCP_NAME, value),
-        Known::LastEventId(value) => Header::new(LAST_EVENT_ID, value),
-        Known::ContentEncoding(value) => Header::new(CONTENT_ENCODING, value),
-        Known::RetryAfter(value) => Header::new(RETRY_AFTER, value),
-        Known::Other(wit::Header { name, value }) => Header::new(name, value),
+        wit::RequestHeader::McpSessionId(value) => Header::new(SESSION_ID, value),
+        wit::RequestHeader::McpProtocolVersion(value) => Header::new(PROTOCOL_VERSION, value),
+        wit::RequestHeader::McpMethod(value) => Header::new(MCP_METHOD, value),
+        wit::RequestHeader::McpName(value) => Header::new(MCP_NAME, value),
+        wit::RequestHeader::Other(wit::Header { name, value }) => Header::new(name, value),
+    }
+}
+
+fn answer_header(header: wit::AnswerHeader) -> Header {
+    match header {
+        wit::AnswerHeader::ContentType(value) => Header::new(CONTENT_TYPE, value),
+        wit::AnswerHeader::McpSessionId(value) => Header::new(SESSION_ID, value),
+        wit::AnswerHeader::RetryAfter(value) => Header::new(RETRY_AFTER, value),
     }
 }

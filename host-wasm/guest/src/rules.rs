@@ -57,7 +57,8 @@ impl wit::Guest for Component {
 
     fn crossing(name: String) -> wit::Ways {
         let way = |goes: bool, way: wit::Ways| if goes { way } else { wit::Ways::empty() };
-        way(headers::concerning_machine(&name).is_some(), wit::Ways::TO_MACHINE)
+        way(headers::concerning_request(&name).is_some(), wit::Ways::REQUEST_TO_MACHINE)
+            | way(headers::concerning_answer(&name).is_some(), wit::Ways::ANSWER_TO_MACHINE)
             | way(headers::crosses_to_relay(&name), wit::Ways::TO_RELAY)
             | way(headers::crosses_to_agent(&name), wit::Ways::TO_AGENT)
     }

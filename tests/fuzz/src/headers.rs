@@ -3,9 +3,9 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use relay_mcp_core::door::{Door, Knock, Secret, check_secret};
-use relay_mcp_core::headers::{Header, HeaderEdit, concerning_machine};
+use relay_mcp_core::headers::{Header, HeaderEdit, Name, concerning_answer, concerning_request};
 use relay_mcp_host_native::headers::{
-    edit, for_machine, of_machine, parsed, sign, strip_toward_agent, toward_relay,
+    edit, of_answer, of_machine, of_request, parsed, sign, strip_toward_agent, toward_relay,
 };
 use relay_mcp_host_native::token::TokenSource;
 
@@ -58,7 +58,8 @@ pub fn check(bytes: &[u8]) {
     let headers: HeaderMap = lines.iter().filter_map(|(name, value)| header(name, value)).collect();
     check_toward_relay(&headers);
     check_toward_agent(&headers);
-    check_for_machine(&headers);
+    check_for_machine(&headers, &of_request(&headers), concerning_request);
+    check_for_machine(&headers, &of_answer(&headers), concerning_answer);
     for (name, value) in &lines {
         check_machines_own(&headers, &String::from_utf8_lossy(name), &String::from_utf8_lossy(value));
     }
@@ -122,10 +123,10 @@ fn check_crossed(before: &HeaderMap, after: &HeaderMap, stays: &[&str]) {
     assert!(after.keys().all(|name| before.contains_key(name)), "nothing is invented");
 }
 
-fn check_for_machine(headers: &HeaderMap) {
-    for Header { name, value } in for_machine(headers) {
-        assert!(concerning_machine(&name).is_some(), "{name}");
-        let came = headers.get_all(&*name).iter().any(|came| came.as_bytes() == value.as_bytes());
+fn check_for_machine(headers: &HeaderMap, handed: &[Header], concerning: impl Fn(&str) -> Option<Name>) {
+    for Header { name, value } in handed {
+        assert!(concerning(name).is_some(), "{name}");
+        let came = headers.get_all(&**name).iter().any(|came| came.as_bytes() == value.as_bytes());
         let is_wait = name == "retry-after" && value.parse::<u64>().is_ok();
         assert!(came || is_wait, "{name}: {value}");
         assert!(!value.contains(['\r', '\n', '\0']), "{name}: {value:?}");

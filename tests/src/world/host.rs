@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
-use relay_mcp_core::headers::{self, Header, concerning_machine};
+use relay_mcp_core::headers::{self, Header, concerning_answer, concerning_request};
 use relay_mcp_core::{
     Action, AgentRequest, CallId, Command, CommandId, Config, ExchangeId, Input, Machine, Method,
     Observation, Proxy, Record, RelayHead, Reply, Timestamp,
@@ -305,7 +305,7 @@ impl Host {
         };
         self.exchanges.insert(exchange, known);
         let mut request = request;
-        request.headers.retain(|header| concerning_machine(&header.name).is_some());
+        request.headers.retain(|header| concerning_request(&header.name).is_some());
         self.step(Input::Request { exchange, request });
         exchange
     }
@@ -334,7 +334,7 @@ impl Host {
         let headers: Vec<Header> =
             response_headers.iter().map(|(name, value)| Header::new((*name).to_owned(), *value)).collect();
         let concerning =
-            headers.iter().filter(|header| concerning_machine(&header.name).is_some()).cloned().collect();
+            headers.iter().filter(|header| concerning_answer(&header.name).is_some()).cloned().collect();
         let head = RelayHead { status, headers, token_changed };
         self.heads.insert(call, head.clone());
         self.step(Input::RelayHead { call, head: RelayHead { headers: concerning, ..head } });

@@ -1,7 +1,7 @@
 //! What agents say.
 
 use bytes::Bytes;
-use relay_mcp_core::headers::{CONTENT_TYPE, Header, PROTOCOL_VERSION, SESSION_ID};
+use relay_mcp_core::headers::{CONTENT_TYPE, Header, MCP_METHOD, MCP_NAME, PROTOCOL_VERSION, SESSION_ID};
 use relay_mcp_core::mcp::{META_CLIENT_CAPABILITIES, META_VERSION, MODERN};
 use relay_mcp_core::{AgentRequest, Method};
 use serde_json::{Value, json};
@@ -43,14 +43,15 @@ pub fn legacy(id: impl Into<Value>, method: &str, params: &Value) -> AgentReques
     post(json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string())
 }
 
-/// A modern request: the revision in `_meta`, and mirrored in a header.
+/// A modern request: the revision in `_meta`, and again in a header, beside the method and what it is about.
 pub fn modern(id: impl Into<Value>, method: &str, params: &Value) -> AgentRequest {
     let mut params = params.clone();
     params["_meta"][META_VERSION] = MODERN.into();
     params["_meta"][META_CLIENT_CAPABILITIES] = json!({});
     let mut request = legacy(id, method, &params);
     request.headers.push(Header::new(PROTOCOL_VERSION, MODERN));
-    request.headers.push(Header::new("mcp-method", method));
+    request.headers.push(Header::new(MCP_METHOD, method));
+    request.headers.extend(params["name"].as_str().map(|name| Header::new(MCP_NAME, name)));
     request
 }
 

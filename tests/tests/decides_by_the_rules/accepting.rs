@@ -271,9 +271,7 @@ fn b_5_11_queued_params_keep_meta_version_and_headers() {
     let mut host = Host::new(Config::default());
     let mut params = tool("relay_reply", &json!({ "idempotencyKey": "k" }));
     params["_meta"] = json!({ "progressToken": 7, "trace": "t" });
-    let mut request = modern(1, "tools/call", &params);
-    request.headers.push(relay_mcp_core::headers::Header::new("mcp-name", "relay_reply"));
-    host.request(request);
+    host.request(modern(1, "tools/call", &params));
     host.relay_is_away();
     host.store_all();
     let meta = queued_params(&mut host, "k")["_meta"].clone();

@@ -194,6 +194,18 @@ fn b_9_10_a_menu_that_nobody_asked_for_in_its_era_does_not_grow_old_beside_one_t
 }
 
 #[test]
+fn b_4_7_a_modern_menu_is_fetched_as_an_agent_asked_for_it() {
+    let mut host = Host::new(Config::default());
+    host.request(modern(1, "tools/list", &json!({})));
+    host.relay_results(&json!({ "resultType": "complete", "tools": [] }));
+    host.command(Command::Refresh);
+    let sent = host.sent();
+    for (name, value) in [("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tools/list")] {
+        assert_eq!(sent.header(name), Some(value));
+    }
+}
+
+#[test]
 fn b_4_7_a_refresh_that_fails_leaves_the_last_list() {
     let mut host = Host::new(Config::default());
     host.listed(None, &json!([tool("a")]));
