@@ -77,7 +77,7 @@ impl Load {
         self.sidecar.figure("machine_failures_total").await
     }
 
-    /// Has agents write and read until there were so many failures in all.
+    /// Has agents write and read until there were so many failures in all, and the relay was away at least once.
     async fn run_until(&mut self, failures: f64) {
         let stop = Arc::new(AtomicBool::new(false));
         self.rounds += 1;
@@ -86,16 +86,24 @@ impl Load {
             tokio::spawn(write_until(agent, format!("{name}r{}", self.rounds), keys, stop.clone()))
         });
         let reader = tokio::spawn(read_until(self.sidecar.agent.clone(), stop.clone()));
-        while self.failures().await < failures {
-            tokio::time::sleep(Duration::from_millis(100 + self.chance.below(400))).await;
-            if self.relay.runs() { self.relay.kill().await } else { self.relay.start_again().await }
+        loop {
+            self.pause().await;
+            self.relay.kill().await;
+            self.pause().await;
+            self.relay.start_again().await;
+            if self.failures().await >= failures {
+                break;
+            }
         }
         stop.store(true, Ordering::SeqCst);
         for writer in writers {
             self.promised.push(within("a writer to stop", writer).await.unwrap());
         }
         within("the reader to stop", reader).await.unwrap();
-        self.relay.start_again().await;
+    }
+
+    async fn pause(&mut self) {
+        tokio::time::sleep(Duration::from_millis(100 + self.chance.below(400))).await;
     }
 
     /// Waits until nothing is queued, and the process uses no more files and tasks than this.
