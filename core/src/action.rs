@@ -15,8 +15,8 @@ use crate::status::Reply;
 /// One thing to do.
 ///
 /// Every exchange gets exactly one last action: [`Answer`](Self::Answer), [`Splice`](Self::Splice),
-/// [`AnswerEnd`](Self::AnswerEnd) or [`Abort`](Self::Abort). Until then the host keeps the agent's
-/// request, because a call may still refer to it.
+/// [`AnswerEnd`](Self::AnswerEnd) or [`Abort`](Self::Abort); or its answer is [passed](crate::Input::Passed) on. Until
+/// then the host keeps the agent's request, because a call may still refer to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Send a request to the relay, with the live token.
@@ -25,6 +25,10 @@ pub enum Action {
         call: CallId,
         /// What to send.
         request: RelayRequest,
+        /// Whom a [plain](crate::headers::is_plain) answer is for. The host may pass one on as it would for a
+        /// [`Splice`](Self::Splice), and say [`Passed`](crate::Input::Passed) in place of
+        /// [`RelayHead`](crate::Input::RelayHead).
+        pass_to: Option<ExchangeId>,
     },
     /// Hand the relay's answer to the agent as it is and as it comes (B-2.3). The last action of the
     /// exchange, and the last that the machine wants to hear of the call.

@@ -79,6 +79,13 @@ pub fn concerning_answer(name: &str) -> Option<Name> {
     KNOWN.into_iter().find(|known| *known == name).map(Name::Borrowed)
 }
 
+/// Whether the machine need not be asked what becomes of an answer of the relay: it is a success, and names no session
+/// but the one that the request named.
+#[must_use]
+pub fn is_plain(status: u16, asked_in: Option<&[u8]>, named: Option<&[u8]>) -> bool {
+    (200..300).contains(&status) && (named.is_none() || named == asked_in)
+}
+
 /// Whether a header of the agent's request goes on to the relay (B-2.1); `name` is in lower case.
 ///
 /// Headers named by `Connection` are hop-by-hop too: that is for the host to look up.

@@ -32,6 +32,12 @@ pub enum Input {
         /// Status and the headers that concern the machine.
         head: RelayHead,
     },
+    /// A plain answer to a call went to whom it was to be [passed to](crate::Action::Call): both are over. Nobody waits for
+    /// what the machine says to that, so it comes with the next input, before it.
+    Passed {
+        /// The call that was answered.
+        call: CallId,
+    },
     /// A piece of an answer that the machine [reads](crate::Action::Read).
     RelayChunk {
         /// The call that is answered.

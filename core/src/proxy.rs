@@ -102,6 +102,7 @@ impl Proxy {
             Input::Request { exchange, request } => self.on_request(exchange, request),
             Input::AgentGone { exchange } => self.on_agent_gone(exchange),
             Input::RelayHead { call, head } => self.on_relay_head(call, &head),
+            Input::Passed { call } => self.on_passed(call),
             Input::RelayChunk { call, bytes } => self.on_relay_chunk(call, &bytes),
             Input::RelayEnd { call } => self.on_relay_end(call),
             Input::RelayFailed { call, failure } => self.on_relay_failed(call, failure),
@@ -152,10 +153,12 @@ impl Machine for Proxy {
     type Fault = Infallible;
 
     fn step(&mut self, now: Timestamp, inputs: Vec<Input>) -> Result<Vec<Action>, Infallible> {
-        let mut inputs = inputs.into_iter();
-        // Nearly always there is one.
-        let mut actions = inputs.next().map(|input| Self::step(self, now, input)).unwrap_or_default();
-        inputs.for_each(|input| actions.extend(Self::step(self, now, input)));
+        let mut actions = Vec::new();
+        for input in inputs {
+            let more = Self::step(self, now, input);
+            // Nearly always there are some for one input only.
+            if actions.is_empty() { actions = more } else { actions.extend(more) }
+        }
         Ok(actions)
     }
 

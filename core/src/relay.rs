@@ -56,6 +56,11 @@ impl Relay {
         self.state == RelayState::Down
     }
 
+    /// Whether it is there, without a doubt.
+    pub(crate) fn is_up(&self) -> bool {
+        self.state == RelayState::Up && self.doubt == Doubt::None
+    }
+
     /// Until when a relay that is down, and was there before, may be one that is being started again.
     pub(crate) fn restarts_until(&self) -> Option<Timestamp> {
         (self.is_down() && self.was_up).then(|| self.since + RESTART)

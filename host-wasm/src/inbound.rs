@@ -57,6 +57,7 @@ pub(crate) fn input(input: Input) -> wit::Input {
             let headers = headers.into_iter().filter_map(answer_header).collect();
             wit::Input::RelayHead(wit::RelayHead { call: call.0, status, headers, token_changed })
         }
+        Input::Passed { call } => wit::Input::Passed(call.0),
         Input::RelayChunk { call, bytes } => {
             wit::Input::RelayChunk(wit::RelayChunk { call: call.0, bytes: bytes.into() })
         }

@@ -77,7 +77,11 @@ fn relay_request(request: wit::RelayRequest) -> Action {
         wit::Method::Delete => Method::Delete,
     };
     let (edits, query) = (all(request.edits, edit), request.query);
-    Action::Call { call: CallId(request.call), request: RelayRequest { method, headers, edits, query, body } }
+    Action::Call {
+        call: CallId(request.call),
+        request: RelayRequest { method, headers, edits, query, body },
+        pass_to: request.pass_to.map(ExchangeId),
+    }
 }
 
 fn head_of(head: wit::Head) -> AnswerHead {

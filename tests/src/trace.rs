@@ -95,6 +95,7 @@ fn input(input: &Input) -> String {
         Input::RelayHead { call, head } => {
             format!("relay *{} {}{}", call.0, head.status, headers(&head.headers))
         }
+        Input::Passed { call } => format!("relay *{} passed on", call.0),
         Input::RelayChunk { call, bytes } => format!("relay *{} … {}", call.0, body(bytes)),
         Input::RelayEnd { call } => format!("relay *{} end", call.0),
         Input::RelayFailed { call, failure } => {
@@ -108,7 +109,7 @@ fn input(input: &Input) -> String {
 
 fn action(action: &Action) -> String {
     match action {
-        Action::Call { call, request } => format!("call *{} {}", call.0, relay_request(request)),
+        Action::Call { call, request, pass_to: _ } => format!("call *{} {}", call.0, relay_request(request)),
         Action::Splice { call, exchange, edits } => {
             format!("splice *{} → #{}{}", call.0, exchange.0, self::edits(edits))
         }

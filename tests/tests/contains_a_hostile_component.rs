@@ -74,6 +74,8 @@ fn what_keeps_the_rules_passes() {
         "call 1 x\nthen\ncancel 1\nanswer x 200",
         "call 1 x\ncancel 1",
         "call 1 0\ncall 2 0\nanswer x 200",
+        "call-for 1 x\nthen\nsplice 1 x",
+        "call-for 1 x\nanswer x 200\ncancel 1",
         "call-query 1 x a=b?c&d=../..%2f\n",
         "call-with 1 x mcp-session-id: a",
         "call-with 1 0 content-type: application/json",
@@ -96,6 +98,7 @@ fn an_action_about_something_unknown_or_over_is_a_breach() {
         ("answer x 200\nabort x", "`abort` speaks of exchange 7"),
         ("abort 9", "`abort` speaks of exchange 9"),
         ("call 1 9", "`call` speaks of exchange 9"),
+        ("call-for 1 9", "`call` speaks of exchange 9"),
         ("answer x 200\ncall 1 x", "`call` speaks of exchange 7"),
         ("cancel 1", "`cancel` speaks of call 1"),
         ("call 1 x\ncancel 1\ncancel 1", "`cancel` speaks of call 1"),
@@ -110,6 +113,21 @@ fn an_action_about_something_unknown_or_over_is_a_breach() {
         ("reply 8\nreply 8", "`reply` speaks of command 8"),
     ] {
         let said = breach(script);
+        assert!(said.contains(sentence), "{script}: {said}");
+    }
+}
+
+#[test]
+fn what_was_passed_on_is_over() {
+    for (script, sentence) in [
+        ("answer 7 200", "`answer` speaks of exchange 7, which is over or never was"),
+        ("call-for 2 7", "`call` speaks of exchange 7"),
+        ("cancel 1", "`cancel` speaks of call 1"),
+    ] {
+        let mut machine = machine();
+        machine.step(NOW, vec![request(7, "call-for 1 x")]).unwrap();
+        let next = vec![Input::Passed { call: CallId(1) }, request(9, script)];
+        let said = machine.step(NOW, next).unwrap_err().to_string();
         assert!(said.contains(sentence), "{script}: {said}");
     }
 }

@@ -119,6 +119,7 @@ fn input() -> impl Strategy<Value = Input> {
         5 => (id(), status, headers(), any::<bool>()).prop_map(|(id, status, headers, token_changed)| {
             Input::RelayHead { call: CallId(id), head: RelayHead { status, headers, token_changed } }
         }),
+        2 => id().prop_map(|id| Input::Passed { call: CallId(id) }),
         5 => (id(), bytes()).prop_map(|(id, bytes)| Input::RelayChunk { call: CallId(id), bytes }),
         4 => id().prop_map(|id| Input::RelayEnd { call: CallId(id) }),
         2 => (id(), sent).prop_map(|(id, sent)| Input::RelayFailed {

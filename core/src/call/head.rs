@@ -41,6 +41,15 @@ impl Proxy {
         }
     }
 
+    /// A plain answer went to whom it was for.
+    pub(crate) fn on_passed(&mut self, call: CallId) {
+        let exchange = self.calls.get(&call).and_then(|known| known.errand.purpose.passes_to());
+        if let Some(exchange) = exchange {
+            self.on_relay_answered(call);
+            self.end_passed(call, exchange);
+        }
+    }
+
     /// The relay refused a token that is not the live one any more: once more with that (B-2.7).
     fn send_again_with_token(&mut self, call: CallId) -> bool {
         if self.calls.get(&call).is_none_or(|known| known.errand.tried.token) {
@@ -111,10 +120,8 @@ impl Proxy {
             return self.take_upstream(call, stream, head);
         }
         let exchange = match &known.errand.purpose {
-            Purpose::Pass(exchange) | Purpose::Initialized(exchange) | Purpose::Ping(exchange) => {
-                Some(*exchange)
-            }
             Purpose::Greet(exchange) | Purpose::List(exchange, _) if !is_success => Some(*exchange),
+            Purpose::Pass(_) | Purpose::Initialized(_) | Purpose::Ping(_) => known.errand.purpose.passes_to(),
             Purpose::Greet(_)
             | Purpose::List(..)
             | Purpose::Discover(..)
@@ -166,10 +173,15 @@ impl Proxy {
 
     fn splice(&mut self, call: CallId, exchange: ExchangeId, head: &RelayHead) {
         let edits = self.session_edits(call, head);
+        self.end_passed(call, exchange);
+        self.actions.push(Action::Splice { call, exchange, edits });
+    }
+
+    /// The host has the rest of the answer to itself.
+    fn end_passed(&mut self, call: CallId, exchange: ExchangeId) {
         self.take_call(call);
         self.sessions.forget_expected(exchange);
         self.exchanges.remove(&exchange);
-        self.actions.push(Action::Splice { call, exchange, edits });
     }
 
     /// Where the relay names its session in an answer, the agent gets the name that it knows (B-6.1).

@@ -209,6 +209,14 @@ impl Purpose {
         }
     }
 
+    /// The exchange that gets the relay's answer as it is.
+    pub(crate) fn passes_to(&self) -> Option<ExchangeId> {
+        match self {
+            Self::Pass(exchange) | Self::Initialized(exchange) | Self::Ping(exchange) => Some(*exchange),
+            _ => None,
+        }
+    }
+
     /// Whether it carries a message of the agent, and no write: those have their own order.
     pub(crate) fn is_forward(&self) -> bool {
         self.exchange().is_some() && !matches!(self, Self::Listen(_))

@@ -84,7 +84,13 @@ impl Proxy {
         if let Purpose::Listen(stream) = purpose {
             self.on_upstream_called(stream, call);
         }
-        self.actions.push(Action::Call { call, request });
+        let pass_to = purpose.passes_to().filter(|_| self.is_plain_no_news());
+        self.actions.push(Action::Call { call, request, pass_to });
+    }
+
+    /// Whether a plain answer would tell nothing that is to be acted upon: the relay is there, and no write waits for it.
+    fn is_plain_no_news(&self) -> bool {
+        self.relay.is_up() && !self.timers.is_set(Why::Delivery)
     }
 
     /// The body, and the id of a request of the proxy's own.

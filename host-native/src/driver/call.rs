@@ -5,14 +5,17 @@ use std::future::poll_fn;
 use std::pin::Pin;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method as HttpMethod, Response};
+use http::{HeaderMap, HeaderValue, Method as HttpMethod, Response};
 use http_body::Body;
+use relay_mcp_core::headers::{SESSION_ID, is_plain};
 use relay_mcp_core::{
-    CallBody, CallHeaders, CallId, Input, Machine, Method, RelayFailure, RelayHead, RelayRequest, Sent,
+    CallBody, CallHeaders, CallId, ExchangeId, Input, Machine, Method, RelayFailure, RelayHead, RelayRequest,
+    Sent,
 };
 
 use super::apart::{are_of_a_stream, set_apart};
 use super::life::Life;
+use super::perform::splice;
 use super::tables::{Answer, Call, Place, ReplyTo, Tables};
 use super::way_back::WayBack;
 use super::{Driver, lock};
@@ -45,7 +48,14 @@ impl Calling {
 
 impl<M: Machine + Send + 'static> Driver<M> {
     /// Begins a call.
-    pub(super) fn call(&self, life: Life, tables: &mut Tables, call: CallId, request: &RelayRequest) {
+    pub(super) fn call(
+        &self,
+        life: Life,
+        tables: &mut Tables,
+        call: CallId,
+        request: &RelayRequest,
+        pass_to: Option<ExchangeId>,
+    ) {
         let Some((headers, body)) = assemble(tables, request) else {
             return tracing::error!("the machine called the relay for a request that is over");
         };
@@ -61,7 +71,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
             None => Err(calling),
         };
         let place = place.map_or_else(|calling| self.call_apart(calling), Place::Here);
-        tables.calls.insert(call, Call { place, answer: Answer::Awaited });
+        tables.calls.insert(call, Call { place, answer: Answer::Awaited, pass_to });
     }
 
     /// Makes a call in a task of its own.
@@ -91,22 +101,40 @@ impl<M: Machine + Send + 'static> Driver<M> {
         }
     }
 
-    /// The head has come: the machine says at once what becomes of the body.
+    /// The head has come: the machine says at once what becomes of the body, where it did not say so beforehand.
     fn begin_reading(&self, calling: &Calling, response: Response<RelayBody>) {
         let Calling { life, call, .. } = *calling;
         let status = response.status().as_u16();
+        self.0.metrics.relay_call(CallOutcome::of_status(status));
+        let Some(response) = self.pass_on(calling, response) else { return };
         let head = RelayHead {
             status,
             headers: headers::of_answer(response.headers()),
             token_changed: REFUSALS.contains(&status) && self.0.relay.has_other_token(calling.token.as_ref()),
         };
-        self.0.metrics.relay_call(CallOutcome::of_status(status));
         {
             let mut core = lock(&self.0.core);
             let Some(known) = core.calls_of(life).and_then(|calls| calls.get_mut(call)) else { return };
             known.answer = Answer::Begun(response);
         }
         self.feed_of(life, Input::RelayHead { call, head });
+    }
+
+    /// Hands a plain answer to whom it is for, and has the machine told with whatever comes next. Gives back any other.
+    fn pass_on(&self, calling: &Calling, response: Response<RelayBody>) -> Option<Response<RelayBody>> {
+        let Calling { life, call, .. } = *calling;
+        let mut core = lock(&self.0.core);
+        let core = &mut *core;
+        let pass_to = core.calls_of(life).and_then(|calls| calls.get(call)?.pass_to);
+        let Some(exchange) = pass_to.filter(|exchange| may_pass(&core.tables, *exchange, &response)) else {
+            return Some(response);
+        };
+        core.tables.calls.remove(call);
+        splice(&mut core.tables, exchange, response, &[]);
+        core.pace.is_of_use();
+        // Before what is there already: with that, the machine must not take the call to be under way.
+        lock(&self.0.inbox).inputs.insert(0, Input::Passed { call });
+        None
     }
 
     fn end_failed(&self, calling: &Calling, failure: RelayFailure) {
@@ -166,6 +194,14 @@ impl<M: Machine + Send + 'static> Driver<M> {
             }
         }
     }
+}
+
+/// Whether an answer is plain, and the exchange that it is for waits for one.
+fn may_pass(tables: &Tables, exchange: ExchangeId, response: &Response<RelayBody>) -> bool {
+    let Some(known) = tables.exchanges.get(exchange) else { return false };
+    let [asked_in, named] = [&known.headers, response.headers()]
+        .map(|headers| headers.get(SESSION_ID).map(HeaderValue::as_bytes));
+    matches!(known.reply, ReplyTo::Head(_)) && is_plain(response.status().as_u16(), asked_in, named)
 }
 
 /// Where the request waits that a call is made for.

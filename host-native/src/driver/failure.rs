@@ -80,6 +80,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
                 Input::Tick
                 | Input::AgentGone { .. }
                 | Input::RelayHead { .. }
+                | Input::Passed { .. }
                 | Input::RelayChunk { .. }
                 | Input::RelayEnd { .. }
                 | Input::RelayFailed { .. }
@@ -153,6 +154,7 @@ fn is_of_the_host(input: &Input) -> bool {
         // The next machine begins with a tick of its own.
         Input::Tick
         | Input::RelayHead { .. }
+        | Input::Passed { .. }
         | Input::RelayChunk { .. }
         | Input::RelayEnd { .. }
         | Input::RelayFailed { .. }

@@ -189,22 +189,18 @@ impl<M: Machine + Send + 'static> Driver<M> {
     }
 
     fn step_all(&self) {
+        let mut core = lock(&self.0.core);
         loop {
-            let inputs = {
-                let mut inbox = lock(&self.0.inbox);
-                inbox.is_stepping = !inbox.inputs.is_empty();
-                std::mem::take(&mut inbox.inputs)
-            };
-            if inputs.is_empty() || !self.step(inputs) {
+            // With the core held: whatever became of the calls until now is among them.
+            let inputs = lock(&self.0.inbox).take();
+            if inputs.is_empty() || !self.step(&mut core, inputs) {
                 return;
             }
         }
     }
 
     /// Whether there is a machine to go on with.
-    fn step(&self, inputs: Vec<Input>) -> bool {
-        let mut core = lock(&self.0.core);
-        let core = &mut *core;
+    fn step(&self, core: &mut Core<M>, inputs: Vec<Input>) -> bool {
         let State::Open(machine) = &mut core.machine else { return false };
         let before = core.taken;
         core.taken = inputs.iter().filter_map(named).fold(before, u64::max);
@@ -300,6 +296,12 @@ impl Inbox {
         self.inputs.push(input);
         !std::mem::replace(&mut self.is_stepping, true)
     }
+
+    /// Gives what there is to whoever steps.
+    fn take(&mut self) -> Vec<Input> {
+        self.is_stepping = !self.inputs.is_empty();
+        std::mem::take(&mut self.inputs)
+    }
 }
 
 /// The exchange or command that an input begins.
@@ -310,6 +312,7 @@ fn named(input: &Input) -> Option<u64> {
         Input::Tick
         | Input::AgentGone { .. }
         | Input::RelayHead { .. }
+        | Input::Passed { .. }
         | Input::RelayChunk { .. }
         | Input::RelayEnd { .. }
         | Input::RelayFailed { .. }

@@ -6,13 +6,14 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderMap};
 use http::{Response, StatusCode};
 use relay_mcp_core::headers::HeaderEdit;
-use relay_mcp_core::{Action, AnswerHead, CallId, Change, Command, ExchangeId, Input, Machine, Reply};
+use relay_mcp_core::{Action, AnswerHead, Change, Command, ExchangeId, Input, Machine, Reply};
 
 use super::answer::{AgentBody, Pipe};
 use super::apart::set_apart;
 use super::tables::{Answer, ReplyTo, Tables};
 use super::{Core, Driver};
 use crate::headers;
+use crate::relay_client::RelayBody;
 use crate::telemetry::observe;
 
 impl<M: Machine + Send + 'static> Driver<M> {
@@ -22,8 +23,12 @@ impl<M: Machine + Send + 'static> Driver<M> {
         }
         let (life, tables) = (core.life, &mut core.tables);
         match action {
-            Action::Call { call, request } => self.call(life, tables, call, &request),
-            Action::Splice { call, exchange, edits } => splice(tables, call, exchange, &edits),
+            Action::Call { call, request, pass_to } => self.call(life, tables, call, &request, pass_to),
+            Action::Splice { call, exchange, edits } => {
+                if let Some(Answer::Begun(response)) = tables.calls.remove(call).map(|known| known.answer) {
+                    splice(tables, exchange, response, &edits);
+                }
+            }
             Action::Read { call } => self.read(life, tables, call),
             Action::Cancel { call } => self.cancel(tables, call),
             Action::Answer { exchange, head, body } => answer(tables, exchange, &head, body),
@@ -105,8 +110,13 @@ fn is_of_use(action: &Action) -> bool {
     }
 }
 
-fn splice(tables: &mut Tables, call: CallId, exchange: ExchangeId, edits: &[HeaderEdit]) {
-    let Some(Answer::Begun(response)) = tables.calls.remove(call).map(|known| known.answer) else { return };
+/// The agent gets the relay's answer.
+pub(super) fn splice(
+    tables: &mut Tables,
+    exchange: ExchangeId,
+    response: Response<RelayBody>,
+    edits: &[HeaderEdit],
+) {
     let Some(ReplyTo::Head(reply)) = take_reply(tables, exchange) else { return };
     let (head, body) = response.into_parts();
     let mut spliced = Response::new(AgentBody::spliced(body));

@@ -53,6 +53,8 @@ pub(super) struct Asked {
 pub(super) struct Call {
     pub(super) place: Place,
     pub(super) answer: Answer,
+    /// Whom a plain answer is for.
+    pub(super) pass_to: Option<ExchangeId>,
 }
 
 /// Where a call is made.

@@ -75,9 +75,14 @@ pub(crate) fn input(input: wit::Input) -> Input {
             },
         },
         wit::Input::AgentGone(exchange) => Input::AgentGone { exchange: ExchangeId(exchange) },
+        wit::Input::Passed(call) => Input::Passed { call: CallId(call) },
         wit::Input::RelayHead(wit::RelayHead { call, status, headers, token_changed }) => Input::RelayHead {
             call: CallId(call),
-            head: RelayHead { status, headers: headers.into_iter().map(answer_header).collect(), token_changed },
+            head: RelayHead {
+                status,
+                headers: headers.into_iter().map(answer_header).collect(),
+                token_changed,
+            },
         },
         wit::Input::RelayChunk(wit::RelayChunk { call, bytes }) => {
             Input::RelayChunk { call: CallId(call), bytes: bytes.into() }

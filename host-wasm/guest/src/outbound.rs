@@ -7,8 +7,8 @@ use bytes::Bytes;
 use relay_mcp_core::headers::{Header, HeaderEdit};
 use relay_mcp_core::mcp::Era;
 use relay_mcp_core::{
-    Action, AnswerHead, CallBody, CallHeaders, CallId, Change, Method, Observation, RecordKey, RecordKind,
-    RelayRequest, RelayState, Reply, Status, Wakeup, Why, WriteState, WriteSummary,
+    Action, AnswerHead, CallBody, CallHeaders, CallId, Change, ExchangeId, Method, Observation, RecordKey,
+    RecordKind, RelayRequest, RelayState, Reply, Status, Wakeup, Why, WriteState, WriteSummary,
 };
 
 use crate::wit;
@@ -29,7 +29,7 @@ pub(crate) fn wakeup(wakeup: Wakeup) -> wit::Wakeup {
 
 pub(crate) fn action(action: Action) -> wit::Action {
     match action {
-        Action::Call { call, request } => wit::Action::Call(relay_request(call, request)),
+        Action::Call { call, request, pass_to } => wit::Action::Call(relay_request(call, request, pass_to)),
         Action::Splice { call, exchange, edits } => {
             wit::Action::Splice(wit::Splice { call: call.0, exchange: exchange.0, edits: all(edits, edit) })
         }
@@ -56,7 +56,7 @@ pub(crate) fn action(action: Action) -> wit::Action {
     }
 }
 
-fn relay_request(call: CallId, request: RelayRequest) -> wit::RelayRequest {
+fn relay_request(call: CallId, request: RelayRequest, pass_to: Option<ExchangeId>) -> wit::RelayRequest {
     wit::RelayRequest {
         call: call.0,
         method: method(request.method),
@@ -71,6 +71,7 @@ fn relay_request(call: CallId, request: RelayRequest) -> wit::RelayRequest {
             CallBody::OfExchange(exchange) => wit::CallBody::OfExchange(exchange.0),
             CallBody::Bytes(bytes) => wit::CallBody::Bytes(owned(bytes)),
         },
+        pass_to: pass_to.map(|exchange| exchange.0),
     }
 }
 

@@ -40,7 +40,8 @@ enum Answer {
 /// How far the relay's answer is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Call {
-    Awaited,
+    /// A plain answer may go to this exchange.
+    Awaited(Option<ExchangeId>),
     /// The step in which it begins decides what becomes of it.
     Begun,
     /// The component reads it, or did.
@@ -83,9 +84,14 @@ impl Contract {
                     self.exchanges.insert(*exchange, Answer::Awaited);
                 }
                 Input::RelayHead { call, .. } => {
-                    if let Some(known @ Call::Awaited) = self.calls.get_mut(call) {
+                    if let Some(known @ Call::Awaited(_)) = self.calls.get_mut(call) {
                         *known = Call::Begun;
                         step.begun.push(*call);
+                    }
+                }
+                Input::Passed { call } => {
+                    if let Some(Call::Awaited(Some(exchange))) = self.calls.remove(call) {
+                        self.exchanges.remove(&exchange);
                     }
                 }
                 // It may speak of the call until it has been told.
@@ -121,7 +127,7 @@ impl Contract {
             return Err(Undecided(call.0));
         }
         for call in step.failed {
-            if self.calls.get(&call) == Some(&Call::Awaited) {
+            if self.calls.get(&call).is_some_and(|known| matches!(known, Call::Awaited(_))) {
                 self.calls.remove(&call);
             }
         }
@@ -133,7 +139,7 @@ impl Contract {
 
     fn action(&mut self, action: &Action) -> Result<(), Breach> {
         match action {
-            Action::Call { call, request } => self.call(*call, request),
+            Action::Call { call, request, pass_to } => self.call(*call, request, *pass_to),
             Action::Splice { call, exchange, edits } => {
                 self.choose("splice", *call)?;
                 self.calls.remove(call);
@@ -181,7 +187,12 @@ impl Contract {
         }
     }
 
-    fn call(&mut self, call: CallId, request: &RelayRequest) -> Result<(), Breach> {
+    fn call(
+        &mut self,
+        call: CallId,
+        request: &RelayRequest,
+        pass_to: Option<ExchangeId>,
+    ) -> Result<(), Breach> {
         if self.last_call.is_some_and(|last| last >= call) {
             return Err(Reused(call.0));
         }
@@ -189,7 +200,8 @@ impl Contract {
         if self.calls.len() >= CALLS.0 * self.most_exchanges + CALLS.1 {
             return Err(Crowd("calls under way"));
         }
-        self.calls.insert(call, Call::Awaited);
+        self.calls.insert(call, Call::Awaited(pass_to));
+        pass_to.map_or(Ok(()), |exchange| self.kept(exchange))?;
         match &request.headers {
             CallHeaders::OfExchange(exchange) => self.kept(*exchange)?,
             CallHeaders::Own(own) => headers::toward_relay(own)?,
@@ -215,7 +227,7 @@ impl Contract {
     fn choose(&self, action: &'static str, call: CallId) -> Result<(), Breach> {
         match self.calls.get(&call) {
             Some(Call::Begun) => Ok(()),
-            Some(Call::Awaited | Call::Read) => Err(NoChoice(action, call.0)),
+            Some(Call::Awaited(_) | Call::Read) => Err(NoChoice(action, call.0)),
             None => Err(Unknown(action, "call", call.0)),
         }
     }
@@ -243,7 +255,7 @@ impl Contract {
             AnswerHead::Own { status, .. } => Err(NoStatus(*status)),
             AnswerHead::OfCall { call, edits } => match self.calls.get(call) {
                 Some(Call::Read) => headers::edits_toward_agent(edits),
-                Some(Call::Awaited | Call::Begun) => Err(NoChoice(action, call.0)),
+                Some(Call::Awaited(_) | Call::Begun) => Err(NoChoice(action, call.0)),
                 None => Err(Unknown(action, "call", call.0)),
             },
         }

@@ -22,7 +22,7 @@ impl Host {
 
     pub(super) fn perform(&mut self, action: &Action) {
         match action {
-            Action::Call { call, request } => self.send(*call, request),
+            Action::Call { call, request, pass_to } => self.send(*call, request, *pass_to),
             Action::Splice { call, exchange, edits } => {
                 self.decide(*call, Some(CallStage::Spliced(*exchange)));
                 let head = AnswerHead::OfCall { call: *call, edits: edits.clone() };
@@ -79,7 +79,7 @@ impl Host {
         self.pace.look(self.now, input, actions);
     }
 
-    fn send(&mut self, call: CallId, request: &RelayRequest) {
+    fn send(&mut self, call: CallId, request: &RelayRequest, pass_to: Option<ExchangeId>) {
         assert!(call > self.last_call, "calls have names of their own");
         self.last_call = call;
         let mut headers: Vec<Header> = match &request.headers {
@@ -105,7 +105,14 @@ impl Host {
             );
         }
         self.check_sent(&request);
-        self.calls.insert(call, Call { request, stage: CallStage::Sent });
+        if let Some(exchange) = pass_to {
+            assert_eq!(
+                self.kept(exchange).stage,
+                Stage::Waiting,
+                "an answer that has not begun: {exchange:?}"
+            );
+        }
+        self.calls.insert(call, Call { request, stage: CallStage::Sent, pass_to });
     }
 
     /// The token is the host's business and the secret the agent's, and writes go one by one.
@@ -152,13 +159,16 @@ impl Host {
                 known.stage = stage;
             }
             None => {
-                assert!(!matches!(known.stage, CallStage::Spliced(_)), "a spliced call is the host's");
+                assert!(
+                    !matches!(known.stage, CallStage::Spliced(_) | CallStage::Passed(_)),
+                    "a spliced call is the host's"
+                );
                 self.calls.remove(&call);
             }
         }
     }
 
-    fn resolve(&self, head: &AnswerHead) -> (u16, Vec<Header>) {
+    pub(super) fn resolve(&self, head: &AnswerHead) -> (u16, Vec<Header>) {
         match head {
             AnswerHead::Own { status, headers } => (*status, headers.clone()),
             AnswerHead::OfCall { call, edits } => {
@@ -171,7 +181,7 @@ impl Host {
         }
     }
 
-    fn begin(&mut self, exchange: ExchangeId, status: u16, headers: Vec<Header>, stage: Stage) {
+    pub(super) fn begin(&mut self, exchange: ExchangeId, status: u16, headers: Vec<Header>, stage: Stage) {
         let known = self.open_exchange(exchange);
         assert!(!known.is_gone, "nobody is there to be answered: {exchange:?}");
         assert_eq!(known.stage, Stage::Waiting, "an answer begins once: {exchange:?}");

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
-use relay_mcp_core::headers::{self, Header, concerning_answer, concerning_request};
+use relay_mcp_core::headers::{self, Header, SESSION_ID, concerning_answer, concerning_request, is_plain};
 use relay_mcp_core::{
-    Action, AgentRequest, CallId, Command, CommandId, Config, ExchangeId, Input, Machine, Method,
+    Action, AgentRequest, AnswerHead, CallId, Command, CommandId, Config, ExchangeId, Input, Machine, Method,
     Observation, Proxy, Record, RelayHead, Reply, Timestamp,
 };
 
@@ -40,6 +40,10 @@ pub struct Host {
     past: Vec<(Opened, Vec<Step>)>,
     /// Gets every event in a line.
     pub teller: Option<fn(&str)>,
+    /// Whether plain answers are passed on without asking the machine.
+    pub passes: bool,
+    /// What it is yet to be told of those.
+    passed: Vec<CallId>,
     /// After how many steps the machine dies, and how many actions of the step after those are done.
     pub(super) fuse: Option<(u8, u8)>,
     /// The machine has died: nothing that happens reaches it, and it does nothing.
@@ -95,6 +99,8 @@ pub enum Stage {
 pub struct Call {
     pub request: SentRequest,
     pub stage: CallStage,
+    /// Whom a plain answer is for.
+    pub pass_to: Option<ExchangeId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +110,8 @@ pub enum CallStage {
     Headed,
     Reading,
     Spliced(ExchangeId),
+    /// The same, without asking the machine.
+    Passed(ExchangeId),
 }
 
 /// A request to the relay as it leaves.
@@ -177,6 +185,8 @@ impl Host {
             history: Vec::new(),
             past: Vec::new(),
             teller: None,
+            passes: false,
+            passed: Vec::new(),
             fuse: None,
             is_dead: false,
             pace: Pace::default(),
@@ -196,7 +206,7 @@ impl Host {
         seed[0] = seed[0].wrapping_add(1);
         let mut next = Self::open(self.opened.config.clone(), seed, self.now, self.disk.clone());
         next.token = self.token;
-        next.teller = self.teller;
+        (next.teller, next.passes) = (self.teller, self.passes);
         next.past = std::mem::take(&mut self.past);
         next.past.push((self.opened.clone(), std::mem::take(&mut self.history)));
         next.tell("the proxy is started again");
@@ -210,8 +220,16 @@ impl Host {
         self.tick();
     }
 
-    /// Steps the machine, does what it says, and checks the contract.
+    /// Steps the machine with what happened, after what was passed on since the last step.
     pub fn step(&mut self, input: Input) -> Vec<Action> {
+        for call in std::mem::take(&mut self.passed) {
+            self.step_one(Input::Passed { call });
+        }
+        self.step_one(input)
+    }
+
+    /// Steps the machine, does what it says, and checks the contract.
+    fn step_one(&mut self, input: Input) -> Vec<Action> {
         if self.is_dead {
             return Vec::new();
         }
@@ -337,8 +355,30 @@ impl Host {
             headers.iter().filter(|header| concerning_answer(&header.name).is_some()).cloned().collect();
         let head = RelayHead { status, headers, token_changed };
         self.heads.insert(call, head.clone());
+        if self.passes && self.pass_on(call) {
+            return true;
+        }
         self.step(Input::RelayHead { call, head: RelayHead { headers: concerning, ..head } });
         self.calls.contains_key(&call)
+    }
+
+    /// Hands the relay's answer to whom it is for, if the machine need not be asked.
+    fn pass_on(&mut self, call: CallId) -> bool {
+        let head = AnswerHead::OfCall { call, edits: Vec::new() };
+        let (known, asked) = (&self.calls[&call], &self.heads[&call]);
+        let Some(exchange) = known.pass_to.filter(|exchange| self.exchanges[exchange].is_open()) else {
+            return false;
+        };
+        let session = |headers| headers::value(headers, SESSION_ID).map(str::as_bytes);
+        let asked_in = session(&self.exchanges[&exchange].request.headers);
+        if !is_plain(asked.status, asked_in, session(&asked.headers)) {
+            return false;
+        }
+        let (status, headers) = self.resolve(&head);
+        self.begin(exchange, status, headers, Stage::Spliced);
+        self.calls.get_mut(&call).unwrap().stage = CallStage::Passed(exchange);
+        self.passed.push(call);
+        true
     }
 
     /// A piece of the relay's answer, for whoever reads it.
@@ -347,7 +387,7 @@ impl Host {
             Some(CallStage::Reading) => {
                 self.step(Input::RelayChunk { call, bytes: Bytes::copy_from_slice(bytes) });
             }
-            Some(CallStage::Spliced(exchange)) => {
+            Some(CallStage::Spliced(exchange) | CallStage::Passed(exchange)) => {
                 self.exchanges.get_mut(&exchange).unwrap().body.extend_from_slice(bytes);
             }
             Some(CallStage::Sent | CallStage::Headed) => panic!("a body before the head"),
@@ -357,15 +397,13 @@ impl Host {
 
     /// The relay's answer is complete.
     pub fn end(&mut self, call: CallId) {
-        if self.calls.contains_key(&call) && !self.is_dead {
-            self.finish_splice(call, Stage::Over);
+        if self.calls.contains_key(&call) && !self.is_dead && !self.finish_splice(call, Stage::Over) {
             self.step(Input::RelayEnd { call });
         }
     }
 
     pub fn fail(&mut self, call: CallId, sent: relay_mcp_core::Sent, reason: &str) {
-        if self.calls.contains_key(&call) && !self.is_dead {
-            self.finish_splice(call, Stage::Broken);
+        if self.calls.contains_key(&call) && !self.is_dead && !self.finish_splice(call, Stage::Broken) {
             let failure = relay_mcp_core::RelayFailure { sent, reason: reason.into() };
             self.step(Input::RelayFailed { call, failure });
         }
@@ -385,10 +423,17 @@ impl Host {
         }
     }
 
-    fn finish_splice(&mut self, call: CallId, stage: Stage) {
-        if let Some(CallStage::Spliced(exchange)) = self.calls.get(&call).map(|call| call.stage) {
+    /// Ends an answer that flows straight to the agent. Whether the machine is told nothing of it.
+    fn finish_splice(&mut self, call: CallId, stage: Stage) -> bool {
+        let flows = self.calls[&call].stage;
+        if let CallStage::Spliced(exchange) | CallStage::Passed(exchange) = flows {
             self.exchanges.get_mut(&exchange).unwrap().stage = stage;
         }
+        let is_passed = matches!(flows, CallStage::Passed(_));
+        if is_passed {
+            self.calls.remove(&call);
+        }
+        is_passed
     }
 }
 

@@ -19,11 +19,11 @@ impl Host {
 
     /// Something comes about one of the things that are over, if the chosen one is.
     pub(super) fn hear_stale(&mut self, which: u64) {
-        let (kind, which) = (which % 6, which / 6);
+        let (kind, which) = (which % 7, which / 7);
         let call = CallId(1 + which % self.last_call.0.max(1));
         let exchange = ExchangeId(1 + which % self.exchanges.len().max(1) as u64);
         let is_over = match kind {
-            0..4 => !self.calls.contains_key(&call) && !self.ended.contains(&call),
+            0..4 | 6 => !self.calls.contains_key(&call) && !self.ended.contains(&call),
             4 => !self.exchanges.get(&exchange).is_some_and(|known| known.is_open()),
             _ => self.disk.is_settled(Ticket(0)),
         };
@@ -34,6 +34,7 @@ impl Host {
             2 => Input::RelayEnd { call },
             3 => Input::RelayFailed { call, failure },
             4 => Input::AgentGone { exchange },
+            6 => Input::Passed { call },
             _ => Input::Durable { through: Ticket(0) },
         };
         if is_over {

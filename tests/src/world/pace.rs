@@ -50,6 +50,7 @@ impl Pace {
 fn shortens(input: &Input) -> bool {
     match input {
         Input::RelayHead { head, .. } => !matches!(head.status, 502..=504),
+        Input::Passed { .. } => true,
         Input::Command { request, .. } => matches!(request, Command::TokenChanged | Command::RetryWrite(_)),
         _ => false,
     }

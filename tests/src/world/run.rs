@@ -69,7 +69,7 @@ impl World {
         let mut config = Config::default();
         config.limits.outbox_entries = plan.room;
         let mut host = Host::open(config, [plan.seed; 32], BEGIN, Disk::default());
-        host.teller = teller;
+        (host.teller, host.passes) = (teller, plan.seed % 2 == 1);
         let mut world = Self {
             relay: Relay::new(plan.is_modern, plan.keeps_sessions, plan.has_streams),
             upstreams: Upstreams::default(),

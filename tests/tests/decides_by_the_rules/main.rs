@@ -10,6 +10,7 @@ mod leaving;
 mod menu;
 mod ordering;
 mod passing;
+mod passing_on;
 mod sessions;
 mod streaming;
 mod tokens;

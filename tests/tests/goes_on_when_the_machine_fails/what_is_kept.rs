@@ -117,11 +117,12 @@ async fn an_answer_that_is_passed_on_goes_on_and_a_shutdown_too() {
     let (half, whole) = (Gate::new(), Gate::new());
     let steps = [Step::Say("first".into()), Step::Wait(whole.clone()), Step::Say(" last".into())];
     relay.next(On::Rpc("x/long"), Fault::Steps(Canned::text(200, ""), steps.into()));
-    relay.next(On::Rpc("x/short"), Fault::Wait(half.clone()));
+    relay.next(On::Rpc("tools/list"), Fault::Wait(half.clone()));
     let mut long = agent.request("x/long", &json!({})).open().await;
     assert_eq!(long.chunk().await.unwrap(), "first");
-    let short = tokio::spawn(agent.request("x/short", &json!({})).send());
-    until_true("it is at the relay", || relay.requests_of("x/short").len() == 1).await;
+    // The machine is told of this answer as soon as it begins.
+    let short = tokio::spawn(agent.request("tools/list", &json!({})).send());
+    until_true("it is at the relay", || relay.requests_of("tools/list").len() == 1).await;
     // A write that waits for an hour, of which the next machine knows nothing.
     let later = Canned::text(503, "later").header("retry-after", "3600");
     relay.always(On::Tool("relay_reply"), Fault::Answer(later));

@@ -7,9 +7,15 @@ use crate::wit;
 
 pub(crate) fn action(verb: &str, first: u64, second: u64, text: &str) -> Option<wit::Action> {
     Some(match verb {
-        "call" => call(first, second, Vec::new(), None),
-        "call-with" => call(first, second, header(text), None),
-        "call-query" => call(first, second, Vec::new(), Some(text.replace("\\r\\n", "\r\n"))),
+        "call" => wit::Action::Call(call(first, second, Vec::new())),
+        "call-with" => wit::Action::Call(call(first, second, header(text))),
+        "call-query" => {
+            let query = Some(text.replace("\\r\\n", "\r\n"));
+            wit::Action::Call(wit::RelayRequest { query, ..call(first, second, Vec::new()) })
+        }
+        "call-for" => {
+            wit::Action::Call(wit::RelayRequest { pass_to: Some(second), ..call(first, 0, Vec::new()) })
+        }
         "splice" => splice(first, second, Vec::new()),
         "splice-with" => splice(first, second, header(text)),
         "read" => wit::Action::Read(first),
@@ -45,14 +51,14 @@ pub(crate) fn answer(
 }
 
 /// With the agent's headers and body; 0 is no exchange.
-fn call(call: u64, exchange: u64, set: Vec<wit::Header>, query: Option<String>) -> wit::Action {
+fn call(call: u64, exchange: u64, set: Vec<wit::Header>) -> wit::RelayRequest {
     let headers = match exchange {
         0 => wit::CallHeaders::Own(set.clone()),
         _ => wit::CallHeaders::OfExchange(exchange),
     };
     let body = if exchange == 0 { wit::CallBody::Empty } else { wit::CallBody::OfExchange(exchange) };
     let edits = if exchange == 0 { Vec::new() } else { edits(set) };
-    wit::Action::Call(wit::RelayRequest { call, method: wit::Method::Post, headers, edits, query, body })
+    wit::RelayRequest { call, method: wit::Method::Post, headers, edits, query: None, body, pass_to: None }
 }
 
 fn splice(call: u64, exchange: u64, set: Vec<wit::Header>) -> wit::Action {
