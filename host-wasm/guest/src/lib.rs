@@ -3,6 +3,7 @@
 
 extern crate alloc;
 
+mod compare;
 mod inbound;
 mod outbound;
 #[cfg(feature = "rules")]
@@ -10,6 +11,7 @@ mod rules;
 
 use alloc::vec::Vec;
 use core::cell::RefCell;
+use core::slice;
 
 use bindings::exports::relay::mcp_proxy::machine as wit;
 use dlmalloc::GlobalDlmalloc;
@@ -59,6 +61,17 @@ impl wit::GuestProxy for Machine {
         }
         wit::Outcome { actions, wakeup: proxy.next_wakeup().map(outbound::wakeup) }
     }
+}
+
+/// In place of the compiler's own.
+///
+/// # Safety
+/// Both texts are so long.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memcmp(one: *const u8, other: *const u8, length: usize) -> i32 {
+    // SAFETY: as the caller says.
+    let (one, other) = unsafe { (slice::from_raw_parts(one, length), slice::from_raw_parts(other, length)) };
+    compare::compare(one, other) as i32
 }
 
 #[global_allocator]
