@@ -84,12 +84,12 @@ impl Proxy {
         if let Purpose::Listen(stream) = purpose {
             self.on_upstream_called(stream, call);
         }
-        let pass_to = purpose.passes_to().filter(|_| self.is_plain_no_news());
+        let pass_to = purpose.passes_to().filter(|_| self.is_no_news());
         self.actions.push(Action::Call { call, request, pass_to });
     }
 
     /// Whether a plain answer would tell nothing that is to be acted upon: the relay is there, and no write waits for it.
-    fn is_plain_no_news(&self) -> bool {
+    fn is_no_news(&self) -> bool {
         self.relay.is_up() && !self.timers.is_set(Why::Delivery)
     }
 

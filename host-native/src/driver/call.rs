@@ -5,9 +5,8 @@ use std::future::poll_fn;
 use std::pin::Pin;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method as HttpMethod, Response};
+use http::{HeaderMap, Method as HttpMethod, Response};
 use http_body::Body;
-use relay_mcp_core::headers::{SESSION_ID, is_plain};
 use relay_mcp_core::{
     CallBody, CallHeaders, CallId, ExchangeId, Input, Machine, Method, RelayFailure, RelayHead, RelayRequest,
     Sent,
@@ -15,7 +14,6 @@ use relay_mcp_core::{
 
 use super::apart::{are_of_a_stream, set_apart};
 use super::life::Life;
-use super::perform::splice;
 use super::tables::{Answer, Call, Place, ReplyTo, Tables};
 use super::way_back::WayBack;
 use super::{Driver, lock};
@@ -29,7 +27,7 @@ const REFUSALS: [u16; 2] = [401, 403];
 
 /// A call whose answer has not begun.
 pub(super) struct Calling {
-    life: Life,
+    pub(super) life: Life,
     pub(super) call: CallId,
     /// What it went out with.
     token: Option<Bearer>,
@@ -120,23 +118,6 @@ impl<M: Machine + Send + 'static> Driver<M> {
         self.feed_of(life, Input::RelayHead { call, head });
     }
 
-    /// Hands a plain answer to whom it is for, and has the machine told with whatever comes next. Gives back any other.
-    fn pass_on(&self, calling: &Calling, response: Response<RelayBody>) -> Option<Response<RelayBody>> {
-        let Calling { life, call, .. } = *calling;
-        let mut core = lock(&self.0.core);
-        let core = &mut *core;
-        let pass_to = core.calls_of(life).and_then(|calls| calls.get(call)?.pass_to);
-        let Some(exchange) = pass_to.filter(|exchange| may_pass(&core.tables, *exchange, &response)) else {
-            return Some(response);
-        };
-        core.tables.calls.remove(call);
-        splice(&mut core.tables, exchange, response, &[]);
-        core.pace.is_of_use();
-        // Before what is there already: with that, the machine must not take the call to be under way.
-        lock(&self.0.inbox).inputs.insert(0, Input::Passed { call });
-        None
-    }
-
     fn end_failed(&self, calling: &Calling, failure: RelayFailure) {
         let Calling { life, call, .. } = *calling;
         self.0.metrics.relay_call(match failure.sent {
@@ -194,14 +175,6 @@ impl<M: Machine + Send + 'static> Driver<M> {
             }
         }
     }
-}
-
-/// Whether an answer is plain, and the exchange that it is for waits for one.
-fn may_pass(tables: &Tables, exchange: ExchangeId, response: &Response<RelayBody>) -> bool {
-    let Some(known) = tables.exchanges.get(exchange) else { return false };
-    let [asked_in, named] = [&known.headers, response.headers()]
-        .map(|headers| headers.get(SESSION_ID).map(HeaderValue::as_bytes));
-    matches!(known.reply, ReplyTo::Head(_)) && is_plain(response.status().as_u16(), asked_in, named)
 }
 
 /// Where the request waits that a call is made for.

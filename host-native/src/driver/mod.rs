@@ -13,6 +13,7 @@ mod call;
 mod exchange;
 mod failure;
 mod life;
+mod pass_on;
 mod perform;
 mod reopen;
 mod tables;

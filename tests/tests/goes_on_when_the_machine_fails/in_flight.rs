@@ -1,9 +1,11 @@
 //! What is in flight when the machine fails: each request gets its one answer, and the truth.
 
+use std::sync::atomic::Ordering;
+
 use relay_mcp_core::Machine;
 use relay_mcp_host_native::engine::Engine;
 use relay_mcp_tests::agent::Ask;
-use relay_mcp_tests::relay::{Fault, On, Relay};
+use relay_mcp_tests::relay::{Fault, Gate, On, Relay};
 use relay_mcp_tests::wait::{until_true, within};
 use serde_json::{Value, json};
 
@@ -83,4 +85,29 @@ async fn b_9_1_each_request_gets_its_answer() {
 #[tokio::test]
 async fn b_9_1_each_request_gets_its_answer_from_the_component() {
     each_gets_its_answer(component()).await;
+}
+
+/// What the relay answers plainly passes on without the machine, which fails over what comes next, and is told of it no
+/// more.
+#[tokio::test]
+async fn b_9_1_an_answer_that_needs_no_machine_passes_before_it_fails() {
+    let relay = Relay::start().await;
+    let (engine, faults) = native();
+    let sidecar = start(&relay.origin(), engine).await;
+    let agent = &sidecar.agent;
+    agent.tools_call("relay_list_messages", "{}").await.result();
+    let gate = Gate::new();
+    relay.next(On::Tool("relay_list_messages"), Fault::Wait(gate.clone()));
+    let tool = json!({"name": "relay_list_messages", "arguments": {}});
+    let waiting = tokio::spawn(agent.request("tools/call", &tool).send());
+    until_true("it is at the relay", || relay.requests_of("tools/call").len() == 2).await;
+
+    faults.fail_next();
+    gate.open();
+    within("an answer", waiting).await.unwrap().result();
+    assert_eq!(faults.failed.load(Ordering::SeqCst), 0);
+    assert_eq!(failure(&agent.request("tools/call", &tool).send().await).1, "no");
+    assert_eq!(faults.failed.load(Ordering::SeqCst), 1);
+    agent.tools_call("relay_list_messages", "{}").await.result();
+    sidecar.end().await;
 }
