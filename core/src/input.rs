@@ -33,7 +33,7 @@ pub enum Input {
         head: RelayHead,
     },
     /// A plain answer to a call went to whom it was to be [passed to](crate::Action::Call): both are over. Nobody waits for
-    /// what the machine says to that, so it comes with the next input, before it.
+    /// what the machine says to that, so it comes with the next input, before it, and no timer fires before that one.
     Passed {
         /// The call that was answered.
         call: CallId,

@@ -134,3 +134,18 @@ fn what_was_not_to_be_passed_on_is_not_taken_to_be_over() {
     host.relay_results(&json!({ "content": [] }));
     assert_eq!(host.answer(write).status, 200);
 }
+
+/// Both are told with what comes next, long after the time that either had.
+#[test]
+fn of_two_that_were_passed_on_neither_is_late() {
+    let mut host = beside_a_relay();
+    let exchanges = [host.request(read()), host.request(read())];
+    for call in host.unanswered() {
+        host.answer_call(call, 200, &[], "{}");
+    }
+    let steps = host.history.len();
+    host.now += 86_400_000;
+    host.tick();
+    assert!(host.history[steps..].iter().all(|step| step.actions.is_empty()));
+    assert!(exchanges.iter().all(|exchange| host.answer(*exchange).status == 200));
+}
