@@ -32,8 +32,9 @@ pub enum Input {
         /// Status and the headers that concern the machine.
         head: RelayHead,
     },
-    /// A plain answer to a call went to whom it was to be [passed to](crate::Action::Call): both are over. Nobody waits for
-    /// what the machine says to that, so it comes with the next input, before it, and no timer fires before that one.
+    /// A plain answer to a call went to whom it was to be [passed to](crate::Action::Call): both are over. It comes
+    /// with the next input, before it, and within a quarter of a second with a [`Tick`](Self::Tick) if there is none; never
+    /// alone, since no timer fires between them.
     Passed {
         /// The call that was answered.
         call: CallId,

@@ -4,7 +4,10 @@
 //! `RELAY_MCP_SEED` and `RELAY_MCP_MINUTES` choose another run.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use relay_mcp_core::{Config, Machine, Record, RecordKey, RecordKind, Timestamp};
+use relay_mcp_core::{
+    Action, AgentRequest, Config, ExchangeId, Input, Machine, Method, Record, RecordKey, RecordKind,
+    RelayHead, Timestamp,
+};
 use relay_mcp_host_wasm::{Cache, ComponentMachine, Fault, Limits, Sandbox};
 use relay_mcp_tests::seeded::Seeded;
 use relay_mcp_tests::simulation::run;
@@ -76,4 +79,27 @@ fn the_same_refusal_of_a_record() {
 fn a_fresh_machine_rests() {
     let machine = sandbox().open(&Config::default(), [0; 32], Timestamp(1), Vec::new()).unwrap();
     assert_eq!(machine.next_wakeup(), None);
+}
+
+/// Of two calls that were passed on, both of which are late by then, neither is answered once more.
+#[test]
+fn what_was_passed_on_is_over_before_its_time_is() {
+    let mut machine = sandbox().open(&Config::default(), [0; 32], Timestamp(1), Vec::new()).unwrap();
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"x/y"}"#;
+    let call = |machine: &mut ComponentMachine, exchange| {
+        let request =
+            AgentRequest { method: Method::Post, query: None, headers: Vec::new(), body: body.into() };
+        let exchange = ExchangeId(exchange);
+        let actions = machine.step(Timestamp(2), vec![Input::Request { exchange, request }]).unwrap();
+        let [Action::Call { call, pass_to, .. }] = actions[..] else { panic!("{actions:?}") };
+        (call, pass_to)
+    };
+    let (first, _) = call(&mut machine, 1);
+    let head = RelayHead { status: 200, headers: Vec::new(), token_changed: false };
+    machine.step(Timestamp(3), vec![Input::RelayHead { call: first, head }]).unwrap();
+    let (one, other) = (call(&mut machine, 2), call(&mut machine, 3));
+    assert_eq!((one.1, other.1), (Some(ExchangeId(2)), Some(ExchangeId(3))));
+    let told = [other.0, one.0].map(|call| Input::Passed { call });
+    let inputs = told.into_iter().chain([Input::Tick]).collect();
+    assert_eq!(machine.step(Timestamp(86_400_000), inputs).unwrap(), []);
 }

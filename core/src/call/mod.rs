@@ -213,7 +213,17 @@ impl Purpose {
     pub(crate) fn passes_to(&self) -> Option<ExchangeId> {
         match self {
             Self::Pass(exchange) | Self::Initialized(exchange) | Self::Ping(exchange) => Some(*exchange),
-            _ => None,
+            Self::Greet(_)
+            | Self::Discover(..)
+            | Self::List(..)
+            | Self::Write
+            | Self::Deliver(_)
+            | Self::Open(_)
+            | Self::Opened(_)
+            | Self::Listen(_)
+            | Self::Fetch
+            | Self::Probe
+            | Self::Close => None,
         }
     }
 

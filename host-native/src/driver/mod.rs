@@ -23,7 +23,7 @@ mod way_back;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use relay_mcp_core::{CallId, Command, CommandId, Config, Input, Machine, Reply};
+use relay_mcp_core::{CallId, Command, CommandId, Config, Input, Machine, Reply, Timestamp};
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -92,6 +92,8 @@ struct Core<M> {
     life: Life,
     pace: Pace,
     tables: Tables,
+    /// When it was stepped last.
+    stepped: Timestamp,
     /// The last exchange or command that a step took.
     taken: u64,
     /// What the runner said of the agent's context, and whether the end has begun: what a machine is told again
@@ -141,6 +143,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
             life: Life::default(),
             pace,
             tables: Tables::default(),
+            stepped: parts.clock.now(),
             taken: 0,
             context: BTreeMap::new(),
             is_draining: false,
@@ -205,7 +208,8 @@ impl<M: Machine + Send + 'static> Driver<M> {
         let State::Open(machine) = &mut core.machine else { return false };
         let before = core.taken;
         core.taken = inputs.iter().filter_map(named).fold(before, u64::max);
-        match machine.step(self.0.clock.now(), inputs) {
+        core.stepped = self.0.clock.now();
+        match machine.step(core.stepped, inputs) {
             Ok(actions) => {
                 let wakeup = machine.next_wakeup();
                 for action in actions {

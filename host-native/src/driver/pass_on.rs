@@ -1,5 +1,7 @@
 //! Plain answers, of which the machine said beforehand whom they are for: they go there without a step.
 
+use std::time::Duration;
+
 use http::{HeaderValue, Response};
 use relay_mcp_core::headers::{SESSION_ID, is_plain};
 use relay_mcp_core::{ExchangeId, Input, Machine};
@@ -9,6 +11,10 @@ use super::perform::splice;
 use super::tables::{ReplyTo, Tables};
 use super::{Driver, lock};
 use crate::relay_client::RelayBody;
+
+/// How long after the last step the machine is told of what was passed on, though nothing else happens: that the relay
+/// answered may be what a write waits for by now (B-5.8).
+const LATEST: Duration = Duration::from_millis(250);
 
 impl<M: Machine + Send + 'static> Driver<M> {
     /// Hands a plain answer to whom it is for, and has the machine told with whatever comes next. Gives back any other.
@@ -29,6 +35,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
         core.pace.is_of_use();
         // Before what is there already: with that, the machine must not take the call to be under way.
         lock(&self.0.inbox).inputs.insert(0, Input::Passed { call });
+        self.0.alarm.set_at_latest(core.stepped + LATEST);
         None
     }
 }

@@ -7,24 +7,40 @@ use tokio::sync::Notify;
 
 use super::{Driver, lock};
 
-/// When the machine wants to be stepped next.
+/// When the machine is to be stepped next.
 #[derive(Default)]
 pub(super) struct Alarm {
-    at: Mutex<Option<Timestamp>>,
+    times: Mutex<Times>,
     earlier: Notify,
 }
 
+#[derive(Default)]
+struct Times {
+    at: Option<Timestamp>,
+    /// Until when whoever waits for it sleeps. That may be earlier: to have it sleep on costs more than a tick.
+    sleeps_until: Option<Timestamp>,
+}
+
 impl Alarm {
-    /// Sets it. Only an earlier time needs to wake whoever waits for it.
+    /// Sets it.
     pub(super) fn set(&self, at: Option<Timestamp>) {
-        let before = std::mem::replace(&mut *lock(&self.at), at);
-        if at.is_some_and(|at| before.is_none_or(|before| at < before)) {
+        let mut times = lock(&self.times);
+        times.at = at;
+        if at.is_some_and(|at| times.sleeps_until.is_none_or(|until| at < until)) {
             self.earlier.notify_one();
         }
     }
 
-    fn at(&self) -> Option<Timestamp> {
-        *lock(&self.at)
+    /// Sets it to this time, unless it is earlier already.
+    pub(super) fn set_at_latest(&self, at: Timestamp) {
+        let before = lock(&self.times).at;
+        self.set(Some(before.map_or(at, |before| before.min(at))));
+    }
+
+    fn sleep(&self) -> Option<Timestamp> {
+        let mut times = lock(&self.times);
+        times.sleeps_until = times.at;
+        times.at
     }
 }
 
@@ -32,7 +48,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
     pub(super) async fn wake(self) {
         loop {
             let earlier = self.0.alarm.earlier.notified();
-            let Some(at) = self.0.alarm.at() else {
+            let Some(at) = self.0.alarm.sleep() else {
                 earlier.await;
                 continue;
             };

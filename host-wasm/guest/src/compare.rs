@@ -19,10 +19,11 @@ pub(crate) fn compare(one: &[u8], other: &[u8]) -> Ordering {
 }
 
 fn of_eight(one: [u8; 8], other: [u8; 8]) -> Ordering {
-    if one == other {
-        return Ordering::Equal;
+    // As numbers, since two arrays may be compared by `memcmp`; and nearly always they are the same.
+    match u64::from_ne_bytes(one) == u64::from_ne_bytes(other) {
+        true => Ordering::Equal,
+        false => u64::from_be_bytes(one).cmp(&u64::from_be_bytes(other)),
     }
-    u64::from_be_bytes(one).cmp(&u64::from_be_bytes(other))
 }
 
 /// A number that is in order as fewer than eight bytes are.

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
-use relay_mcp_core::headers::{self, Header, SESSION_ID, concerning_answer, concerning_request, is_plain};
+use relay_mcp_core::headers::{self, Header, concerning_answer, concerning_request};
 use relay_mcp_core::{
-    Action, AgentRequest, AnswerHead, CallId, Command, CommandId, Config, ExchangeId, Input, Machine, Method,
+    Action, AgentRequest, CallId, Command, CommandId, Config, ExchangeId, Input, Machine, Method,
     Observation, Proxy, Record, RelayHead, Reply, Timestamp,
 };
 
@@ -43,7 +43,7 @@ pub struct Host {
     /// Whether plain answers are passed on without asking the machine.
     pub passes: bool,
     /// What it is yet to be told of those.
-    passed: Vec<CallId>,
+    pub(super) passed: Vec<CallId>,
     /// After how many steps the machine dies, and how many actions of the step after those are done.
     pub(super) fuse: Option<(u8, u8)>,
     /// The machine has died: nothing that happens reaches it, and it does nothing.
@@ -362,25 +362,6 @@ impl Host {
         self.calls.contains_key(&call)
     }
 
-    /// Hands the relay's answer to whom it is for, if the machine need not be asked.
-    fn pass_on(&mut self, call: CallId) -> bool {
-        let head = AnswerHead::OfCall { call, edits: Vec::new() };
-        let (known, asked) = (&self.calls[&call], &self.heads[&call]);
-        let Some(exchange) = known.pass_to.filter(|exchange| self.exchanges[exchange].is_open()) else {
-            return false;
-        };
-        let session = |headers| headers::value(headers, SESSION_ID).map(str::as_bytes);
-        let asked_in = session(&self.exchanges[&exchange].request.headers);
-        if !is_plain(asked.status, asked_in, session(&asked.headers)) {
-            return false;
-        }
-        let (status, headers) = self.resolve(&head);
-        self.begin(exchange, status, headers, Stage::Spliced);
-        self.calls.get_mut(&call).unwrap().stage = CallStage::Passed(exchange);
-        self.passed.push(call);
-        true
-    }
-
     /// A piece of the relay's answer, for whoever reads it.
     pub fn chunk(&mut self, call: CallId, bytes: &[u8]) {
         match self.calls.get(&call).map(|call| call.stage).filter(|_| !self.is_dead) {
@@ -397,13 +378,13 @@ impl Host {
 
     /// The relay's answer is complete.
     pub fn end(&mut self, call: CallId) {
-        if self.calls.contains_key(&call) && !self.is_dead && !self.finish_splice(call, Stage::Over) {
+        if self.calls.contains_key(&call) && !self.is_dead && self.tells_of_end(call, Stage::Over) {
             self.step(Input::RelayEnd { call });
         }
     }
 
     pub fn fail(&mut self, call: CallId, sent: relay_mcp_core::Sent, reason: &str) {
-        if self.calls.contains_key(&call) && !self.is_dead && !self.finish_splice(call, Stage::Broken) {
+        if self.calls.contains_key(&call) && !self.is_dead && self.tells_of_end(call, Stage::Broken) {
             let failure = relay_mcp_core::RelayFailure { sent, reason: reason.into() };
             self.step(Input::RelayFailed { call, failure });
         }
@@ -422,19 +403,6 @@ impl Host {
             self.step(Input::StoreFailed { through, reason: "disk full".into() });
         }
     }
-
-    /// Ends an answer that flows straight to the agent. Whether the machine is told nothing of it.
-    fn finish_splice(&mut self, call: CallId, stage: Stage) -> bool {
-        let flows = self.calls[&call].stage;
-        if let CallStage::Spliced(exchange) | CallStage::Passed(exchange) = flows {
-            self.exchanges.get_mut(&exchange).unwrap().stage = stage;
-        }
-        let is_passed = matches!(flows, CallStage::Passed(_));
-        if is_passed {
-            self.calls.remove(&call);
-        }
-        is_passed
-    }
 }
 
 fn check_life<M: Machine>(
@@ -444,11 +412,16 @@ fn check_life<M: Machine>(
 ) {
     let Opened { config, seed, now, records } = opened;
     let mut again = open(config.clone(), *seed, *now, records.clone());
-    for step in history {
-        let actions = match again.step(step.now, vec![step.input.clone()]) {
+    // What was passed on comes with the input behind it.
+    let is_told_first = |step: &Step| matches!(step.input, Input::Passed { .. });
+    for steps in history.split_inclusive(|step| !is_told_first(step)) {
+        let Some(last) = steps.last().filter(|step| !is_told_first(step)) else { break };
+        let inputs = steps.iter().map(|step| step.input.clone()).collect();
+        let actions = match again.step(last.now, inputs) {
             Ok(actions) => actions,
-            Err(fault) => panic!("B-9.7: {fault}, at {:?}", step.input),
+            Err(fault) => panic!("B-9.7: {fault}, at {:?}", last.input),
         };
-        assert!(actions == step.actions, "B-9.7: {:?}: {actions:?}, not {:?}", step.input, step.actions);
+        let expected: Vec<_> = steps.iter().flat_map(|step| step.actions.clone()).collect();
+        assert!(actions == expected, "B-9.7: {:?}: {actions:?}, not {expected:?}", last.input);
     }
 }

@@ -23,8 +23,8 @@ impl Host {
         let call = CallId(1 + which % self.last_call.0.max(1));
         let exchange = ExchangeId(1 + which % self.exchanges.len().max(1) as u64);
         let is_over = match kind {
-            0..4 | 6 => !self.calls.contains_key(&call) && !self.ended.contains(&call),
-            4 => !self.exchanges.get(&exchange).is_some_and(|known| known.is_open()),
+            0..5 => !self.calls.contains_key(&call) && !self.ended.contains(&call),
+            5 => !self.exchanges.get(&exchange).is_some_and(|known| known.is_open()),
             _ => self.disk.is_settled(Ticket(0)),
         };
         let failure = RelayFailure { sent: Sent::Unknown, reason: "connection reset".into() };
@@ -33,8 +33,8 @@ impl Host {
             1 => Input::RelayChunk { call, bytes: Bytes::from_static(b"{}") },
             2 => Input::RelayEnd { call },
             3 => Input::RelayFailed { call, failure },
-            4 => Input::AgentGone { exchange },
-            6 => Input::Passed { call },
+            4 => Input::Passed { call },
+            5 => Input::AgentGone { exchange },
             _ => Input::Durable { through: Ticket(0) },
         };
         if is_over {

@@ -18,6 +18,7 @@ mod contract;
 mod disk;
 mod drive;
 mod fate;
+mod flow;
 mod host;
 mod judge;
 mod late;
