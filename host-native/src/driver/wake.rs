@@ -59,3 +59,31 @@ impl<M: Machine + Send + 'static> Driver<M> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    #[test]
+    fn whoever_sleeps_is_woken_for_an_earlier_time_alone() {
+        let alarm = Alarm::default();
+        let is_woken =
+            || pin!(alarm.earlier.notified()).poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        alarm.set(Some(Timestamp(20)));
+        assert!(is_woken());
+        assert_eq!(alarm.sleep(), Some(Timestamp(20)));
+        alarm.set(Some(Timestamp(30)));
+        alarm.set_at_latest(Timestamp(25));
+        alarm.set_at_latest(Timestamp(28));
+        assert!(!is_woken(), "it wakes in time by itself");
+        alarm.set_at_latest(Timestamp(10));
+        assert!(is_woken());
+        assert_eq!(alarm.sleep(), Some(Timestamp(10)));
+        alarm.set_at_latest(Timestamp(15));
+        alarm.set(None);
+        assert_eq!((is_woken(), alarm.sleep()), (false, None));
+    }
+}
