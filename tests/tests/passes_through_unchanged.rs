@@ -389,18 +389,3 @@ async fn comments_cross_too() {
     assert_eq!(events.frame().await, Some(Frame::Comment("still here".into())));
     assert_eq!(events.event().await.data, "{}");
 }
-
-/// The agent keeps the name of its session, though the relay calls it by another in each answer (B-6.1).
-#[tokio::test]
-async fn an_answer_names_the_session_that_the_agent_knows() {
-    let relay = Relay::that().keeps_sessions().start().await;
-    let proxy = Proxy::to(&relay).start().await;
-    let agent = proxy.agent();
-    agent.greet().await;
-    let session = agent.session().unwrap();
-    for named in ["another", &session] {
-        relay.always(On::Rpc("x/y"), Fault::Answer(Canned::json(200, "{}").header("mcp-session-id", named)));
-        let answer = agent.call("x/y", json!({})).await;
-        assert_eq!(answer.header("mcp-session-id"), Some(session.as_str()), "{named}");
-    }
-}

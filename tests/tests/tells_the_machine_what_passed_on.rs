@@ -1,4 +1,4 @@
-//! B-2.3: a plain answer goes to the agent without a step, and the machine hears of it before all else, once and soon.
+//! B-2.3, B-6.1: a plain answer goes to the agent without a step, and the machine hears of it before all else, once and soon.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,8 @@ use relay_mcp_host_native::config::{Environment, ServeArgs, resolve};
 use relay_mcp_host_native::engine::Engine;
 use relay_mcp_host_native::sidecar::Sidecar;
 use relay_mcp_tests::agent::Agent;
-use relay_mcp_tests::relay::Relay;
+use relay_mcp_tests::proxy;
+use relay_mcp_tests::relay::{Canned, Fault, On, Relay};
 use relay_mcp_tests::wait::until_true;
 use serde_json::json;
 
@@ -123,4 +124,19 @@ async fn of_an_answer_that_has_begun_the_machine_decides() {
     assert_eq!((answer.status, answer.text().as_str()), (200, ""));
     assert_eq!(answer.header("content-type"), Some("text/plain"));
     assert_eq!(passed(&heard), []);
+}
+
+/// The agent keeps the name of its session, though the relay calls it by another in each answer (B-6.1).
+#[tokio::test]
+async fn an_answer_names_the_session_that_the_agent_knows() {
+    let relay = Relay::that().keeps_sessions().start().await;
+    let proxy = proxy::Proxy::to(&relay).start().await;
+    let agent = proxy.agent();
+    agent.greet().await;
+    let session = agent.session().unwrap();
+    for named in ["another", &session] {
+        relay.always(On::Rpc("x/y"), Fault::Answer(Canned::json(200, "{}").header("mcp-session-id", named)));
+        let answer = agent.call("x/y", json!({})).await;
+        assert_eq!(answer.header("mcp-session-id"), Some(session.as_str()), "{named}");
+    }
 }
