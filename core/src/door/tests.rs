@@ -97,8 +97,15 @@ fn b_1_3_only_the_whole_secret_as_a_bearer_opens() {
         "Basic the-secret-of-the-agent",
         "the-secret-of-the-agent",
         "Bearer the-secret-of-the-agentx",
+        "Bearer the-secret-of-the-agent\0",
+        "Bearer the-secret-of-the-agentthe-secret-of-the-agent",
     ] {
         assert!(!secret.opens(value.as_bytes()), "{value}");
+    }
+    for at in 0..23 {
+        let mut value = *b"Bearer the-secret-of-the-agent";
+        value["Bearer ".len() + at] ^= 1;
+        assert!(!secret.opens(&value), "another byte {at}");
     }
 }
 
