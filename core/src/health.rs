@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::call::{Call, Down, Errand, Loss, Purpose};
+use crate::call::{Down, Errand, Loss, Purpose};
 use crate::ids::CallId;
 use crate::observation::Observation;
 use crate::proxy::Proxy;
@@ -36,9 +36,8 @@ impl Proxy {
     /// sent into the void say nothing of it any more.
     fn end_probing(&mut self, answered: CallId) {
         self.timers.clear(Why::Probe);
-        let is_idle =
-            |(call, known): &(&CallId, &Call)| known.errand.purpose == Purpose::Probe && **call != answered;
-        let idle: Vec<CallId> = self.calls.iter().filter(is_idle).map(|(call, _)| *call).collect();
+        let pings = self.calls.iter().filter(|(_, known)| known.errand.purpose == Purpose::Probe);
+        let idle: Vec<CallId> = pings.map(|(call, _)| *call).filter(|call| *call != answered).collect();
         for ping in idle {
             self.cancel(ping);
         }

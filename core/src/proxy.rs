@@ -1,5 +1,6 @@
 //! The machine: its state, and where each input goes.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::convert::Infallible;
 
@@ -37,7 +38,7 @@ pub struct Proxy {
     pub(crate) actions: Vec<Action>,
     pub(crate) context: Context,
     pub(crate) exchanges: Map<ExchangeId, Exchange>,
-    pub(crate) calls: Map<CallId, Call>,
+    pub(crate) calls: Map<CallId, Box<Call>>,
     pub(crate) last_call: CallId,
     pub(crate) held: Held,
     pub(crate) own_ids: OwnIds,

@@ -167,7 +167,7 @@ impl Proxy {
         if self.hold_refused(&known, &down) {
             return;
         }
-        self.on_broken_off(known, &down);
+        self.on_broken_off(*known, &down);
         if has_head {
             self.release(call);
         }
@@ -178,7 +178,7 @@ impl Proxy {
         let patience = known.patience(&self.config);
         let reason = format!("no answer within {} ms", millis(patience));
         let down = Down { sent: Sent::Unknown, loss: Loss::Silent, reason, retry_after: None };
-        self.on_broken_off(known, &down);
+        self.on_broken_off(*known, &down);
     }
 
     /// No more of an answer comes. That says nothing where it told already what there was to know, and nothing

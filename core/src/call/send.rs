@@ -1,5 +1,6 @@
 //! Sending: the session's id, the time limit, and a second try where the first provably did nothing.
 
+use alloc::boxed::Box;
 use alloc::format;
 
 use crate::action::{Action, CallBody, CallHeaders, RelayRequest};
@@ -77,7 +78,7 @@ impl Proxy {
             body,
         };
         let purpose = errand.purpose.clone();
-        self.calls.insert(call, Call { errand, relay_session, own_id, reading: None });
+        self.calls.insert(call, Box::new(Call { errand, relay_session, own_id, reading: None }));
         if purpose.is_timed() {
             self.limit_time(call);
         }
@@ -129,13 +130,13 @@ impl Proxy {
     }
 
     /// Removes a call that is over.
-    pub(crate) fn take_call(&mut self, call: CallId) -> Option<Call> {
+    pub(crate) fn take_call(&mut self, call: CallId) -> Option<Box<Call>> {
         self.timers.clear(Why::CallTimeout(call));
         self.calls.remove(&call)
     }
 
     /// Ends a call that nobody needs any more.
-    pub(crate) fn cancel(&mut self, call: CallId) -> Option<Call> {
+    pub(crate) fn cancel(&mut self, call: CallId) -> Option<Box<Call>> {
         let known = self.take_call(call)?;
         self.release(call);
         Some(known)

@@ -113,7 +113,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
         {
             let mut core = lock(&self.0.core);
             let Some(known) = core.calls_of(life).and_then(|calls| calls.get_mut(call)) else { return };
-            known.answer = Answer::Begun(response);
+            known.answer = Answer::Begun(Box::new(response));
         }
         self.feed_of(life, Input::RelayHead { call, head });
     }

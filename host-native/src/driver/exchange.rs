@@ -47,7 +47,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
             let exchange = ExchangeId(core.tables.next_id());
             let reply = ReplyTo::Head(reply);
             let known = Exchange { method, headers: request.headers, body: request.body, reply };
-            core.tables.exchanges.insert(exchange, known);
+            core.tables.exchanges.insert(exchange, Box::new(known));
             // With the core held: where the machine fails, all that is in the tables was told it, or waits.
             (exchange, self.push(Input::Request { exchange, request: input }))
         };

@@ -69,7 +69,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
             match input {
                 Input::Request { exchange, .. } => {
                     if let Some(known) = core.tables.exchanges.remove(exchange) {
-                        end(known, Sent::No);
+                        end(*known, Sent::No);
                     }
                 }
                 Input::Command { command, .. } => {
@@ -118,7 +118,7 @@ fn end_exchanges<M>(core: &mut Core<M>, taken: Taken) {
     let was_told = |exchange: &ExchangeId| exchange.0 <= taken.now;
     for exchange in core.tables.exchanges.ids().into_iter().filter(was_told) {
         let Some(known) = core.tables.exchanges.remove(exchange) else { continue };
-        end(known, if exchange.0 > taken.before { Sent::No } else { Sent::Unknown });
+        end(*known, if exchange.0 > taken.before { Sent::No } else { Sent::Unknown });
     }
 }
 

@@ -26,7 +26,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
             Action::Call { call, request, pass_to } => self.call(life, tables, call, &request, pass_to),
             Action::Splice { call, exchange, edits } => {
                 if let Some(Answer::Begun(response)) = tables.calls.remove(call).map(|known| known.answer) {
-                    splice(tables, exchange, response, &edits);
+                    splice(tables, exchange, *response, &edits);
                 }
             }
             Action::Read { call } => self.read(life, tables, call),

@@ -18,7 +18,7 @@ use super::way_back::{CallHere, WayBack};
 /// All that is under way.
 #[derive(Default)]
 pub(super) struct Tables {
-    pub(super) exchanges: ById<ExchangeId, Exchange>,
+    pub(super) exchanges: ById<ExchangeId, Box<Exchange>>,
     pub(super) calls: ById<CallId, Call>,
     pub(super) questions: BTreeMap<CommandId, Asked>,
     last_id: u64,
@@ -70,7 +70,7 @@ pub(super) enum Answer {
     /// There is none yet.
     Awaited,
     /// Its head is here, and the machine decides what becomes of the rest.
-    Begun(Response<RelayBody>),
+    Begun(Box<Response<RelayBody>>),
     /// The machine reads it. The head is kept for the agent's answer.
     Read(Box<Parts>),
 }
