@@ -29,6 +29,7 @@
 //! # }
 //! ```
 
+mod bell;
 pub mod cli;
 pub mod client_config;
 pub mod clock;

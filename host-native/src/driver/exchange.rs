@@ -1,6 +1,7 @@
 //! Requests of the agent: from the door to the last byte of the answer.
 
-use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::{HeaderMap, Response};
@@ -28,9 +29,9 @@ pub struct Admitted {
 }
 
 impl<M: Machine + Send + 'static> Driver<M> {
-    /// Has a request answered. When this is dropped before the answer has begun, the machine is told that
-    /// the agent is gone (B-2.4). Nothing where the exchange was broken off.
-    pub async fn exchange(&self, request: Admitted) -> Option<Response<AgentBody>> {
+    /// Has a request answered, from now on. When what comes back is dropped before the answer has begun, the machine is
+    /// told that the agent is gone (B-2.4). Nothing comes of it where the exchange was broken off.
+    pub fn exchange(&self, request: Admitted) -> impl Future<Output = Option<Response<AgentBody>>> {
         let (reply, waiting) = way_back();
         let input = AgentRequest {
             method: request.method,
@@ -41,28 +42,24 @@ impl<M: Machine + Send + 'static> Driver<M> {
         let method = request.method;
         let (exchange, must_step) = {
             let mut core = lock(&self.0.core);
-            if matches!(core.machine, State::Away) {
-                return Some(self.turn_down(method, &request.body));
-            }
             let exchange = ExchangeId(core.tables.next_id());
-            let reply = ReplyTo::Head(reply);
-            let known = Exchange { method, headers: request.headers, body: request.body, reply };
-            core.tables.exchanges.insert(exchange, Box::new(known));
-            // With the core held: where the machine fails, all that is in the tables was told it, or waits.
-            (exchange, self.push(Input::Request { exchange, request: input }))
+            if matches!(core.machine, State::Away) {
+                // Nobody is kept waiting for a machine that failed again and again.
+                reply.send(failure::answer(method, &request.body, Sent::No));
+                (exchange, false)
+            } else {
+                let reply = ReplyTo::Head(reply);
+                let known = Exchange { method, headers: request.headers, body: request.body, reply };
+                core.tables.exchanges.insert(exchange, Box::new(known));
+                // With the core held: where the machine fails, all that is in the tables was told it, or waits.
+                (exchange, self.push(Input::Request { exchange, request: input }))
+            }
         };
         let unanswered = Unanswered { driver: self, exchange, method, waiting, is_over: false };
         if must_step {
             self.step_all();
         }
-        unanswered.answer().await
-    }
-
-    /// There is no machine, and nobody is kept waiting for one that failed again and again.
-    fn turn_down(&self, method: Method, body: &[u8]) -> Response<AgentBody> {
-        let response = failure::answer(method, body, Sent::No);
-        self.0.metrics.request(method, RequestOutcome::of_status(response.status().as_u16()));
-        response
+        unanswered
     }
 }
 
@@ -75,15 +72,17 @@ struct Unanswered<'a, M: Machine + Send + 'static> {
     is_over: bool,
 }
 
-impl<M: Machine + Send + 'static> Unanswered<'_, M> {
-    async fn answer(mut self) -> Option<Response<AgentBody>> {
+impl<M: Machine + Send + 'static> Future for Unanswered<'_, M> {
+    type Output = Option<Response<AgentBody>>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let driver = self.driver;
         let end = |calling: &Calling, called| driver.end_call(calling, called);
-        let response = poll_fn(|context| self.waiting.poll(context, end)).await;
+        let response = ready!(self.waiting.poll(context, end));
         self.is_over = true;
         let outcome = response.as_ref().map(|response| RequestOutcome::of_status(response.status().as_u16()));
-        self.driver.0.metrics.request(self.method, outcome.unwrap_or(RequestOutcome::Aborted));
-        response
+        driver.0.metrics.request(self.method, outcome.unwrap_or(RequestOutcome::Aborted));
+        Poll::Ready(response)
     }
 }
 

@@ -53,7 +53,12 @@ impl Body for RelayBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(context);
+        let Self { body, lease } = &mut *self;
+        let body = Pin::new(body);
+        let polled = match lease {
+            Some(lease) => lease.connection.poll_frame(body, context),
+            None => body.poll_frame(context),
+        };
         if !matches!(polled, Poll::Pending | Poll::Ready(Some(Err(_)))) {
             self.give_back_at_the_end(matches!(polled, Poll::Ready(None)));
         }

@@ -3,18 +3,21 @@
 use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
+use http_body::{Body, Frame};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::client::conn::{TrySendError, http1, http2};
+use hyper::client::conn::{TrySendError, http2};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::{Connection as _, HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tower_service::Service;
 
+use super::http1::Http1;
 use super::target::Target;
 
 /// What is sent: a request whose body is here, whole.
@@ -27,13 +30,16 @@ pub(super) const KEEPALIVE: Duration = Duration::from_secs(20);
 /// An open connection.
 pub(super) enum Connection {
     /// For one request after the other.
-    Http1(http1::SendRequest<Full<Bytes>>),
+    Http1(Http1),
     /// For any number of requests at once; a clone is the same one.
     Http2(http2::SendRequest<Full<Bytes>>),
 }
 
-/// What becomes of a request: the head of its answer.
-type Sent = Pin<Box<dyn Future<Output = Result<Response<Incoming>, TrySendError<Sending>>> + Send>>;
+/// What becomes of a request.
+pub(super) type Sent = Pin<Box<dyn Future<Output = Answered> + Send>>;
+
+/// The head of its answer, or why there is none, with the request where it was not sent.
+pub(super) type Answered = Result<Response<Incoming>, TrySendError<Sending>>;
 
 /// Why there is no connection.
 type CannotConnect = Box<dyn Error + Send + Sync>;
@@ -49,12 +55,10 @@ impl Connection {
             let mut http = http2::Builder::new(TokioExecutor::new());
             http.timer(TokioTimer::new()).keep_alive_interval(KEEPALIVE).keep_alive_while_idle(true);
             let (connection, driven) = http.handshake(stream).await?;
-            drive(driven);
+            tokio::spawn(drive(driven));
             Ok(Self::Http2(connection))
         } else {
-            let (connection, driven) = http1::handshake(stream).await?;
-            drive(driven);
-            Ok(Self::Http1(connection))
+            Ok(Self::Http1(Http1::over(stream).await?))
         }
     }
 
@@ -65,20 +69,28 @@ impl Connection {
         }
     }
 
-    /// Whether it takes a request, once it has done with the one before. It takes none any more when it is closed.
-    pub(super) async fn is_ready(&mut self) -> bool {
+    /// Nobody uses it for now.
+    pub(super) fn rest(&self) {
         match self {
-            Self::Http1(connection) => connection.is_ready() || connection.ready().await.is_ok(),
-            Self::Http2(connection) => connection.ready().await.is_ok(),
+            Self::Http1(connection) => connection.rest(),
+            Self::Http2(_) => {}
         }
     }
 
-    /// Sends a request, and waits for the head of its answer. A request that was not sent comes back with the error.
+    /// Whether it takes a request: it is open, as far as was noticed, and has done with the one before.
+    pub(super) fn is_ready(&mut self) -> bool {
+        match self {
+            Self::Http1(connection) => connection.is_ready(),
+            Self::Http2(connection) => connection.is_ready(),
+        }
+    }
+
+    /// Sends a request. What becomes of it is to be [asked](Self::poll_sent) here.
     pub(super) fn send(&mut self, mut request: Sending, target: &Target) -> Sent {
         match self {
             Self::Http1(connection) => {
                 target.address_http1(&mut request);
-                Box::pin(connection.try_send_request(request))
+                connection.send(request)
             }
             Self::Http2(connection) => {
                 target.address_http2(&mut request);
@@ -86,14 +98,31 @@ impl Connection {
             }
         }
     }
+
+    /// What became of a request that was sent here.
+    pub(super) fn poll_sent(&mut self, sent: &mut Sent, context: &mut Context<'_>) -> Poll<Answered> {
+        match self {
+            Self::Http1(connection) => connection.poll_sent(sent, context),
+            Self::Http2(_) => sent.as_mut().poll(context),
+        }
+    }
+
+    /// The next of an answer's body.
+    pub(super) fn poll_frame(
+        &mut self,
+        body: Pin<&mut Incoming>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        match self {
+            Self::Http1(connection) => connection.poll_frame(body, context),
+            Self::Http2(_) => body.poll_frame(context),
+        }
+    }
 }
 
 /// Reads from and writes to a connection until it is closed.
-fn drive(mut connection: impl Future<Output = hyper::Result<()>> + Send + Unpin + 'static) {
-    tokio::spawn(async move {
-        // Where it is: awaited itself, it would be moved within the task, which would hold room for two of it.
-        if let Err(error) = (&mut connection).await {
-            tracing::debug!(error = error.to_string(), "a connection to the relay broke off");
-        }
-    });
+async fn drive(connection: impl Future<Output = hyper::Result<()>>) {
+    if let Err(error) = connection.await {
+        tracing::debug!(error = error.to_string(), "a connection to the relay broke off");
+    }
 }

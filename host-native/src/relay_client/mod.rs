@@ -2,10 +2,14 @@
 
 mod body;
 mod connection;
+mod http1;
 mod pool;
 mod target;
+#[cfg(test)]
+mod tests;
 
 use std::error::Error;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -107,7 +111,7 @@ impl RelayClient {
         *request.method_mut() = method;
         *request.headers_mut() = headers;
         let target = query.map(|query| Box::new(self.0.endpoint.with(query)));
-        (token, Box::pin(Arc::clone(&self.0).exchange(request, target)))
+        (token, Arc::clone(&self.0).exchange(request, target))
     }
 
     /// Whether the token, read again, is another one than a refused call carried (B-2.7).
@@ -120,41 +124,53 @@ impl RelayClient {
 impl Inner {
     /// Sends a request over a connection that is open already, if there is one. One that was closed meanwhile, and
     /// has sent nothing of it, is passed over.
-    async fn exchange(
+    fn exchange(self: Arc<Self>, request: Sending, target: Option<Box<Target>>) -> Answer {
+        let Some(mut connection) = self.pool.take() else {
+            return Box::pin(self.exchange_anew(request, target));
+        };
+        let mut sent = connection.send(request, target.as_deref().unwrap_or(&self.endpoint));
+        Box::pin(async move {
+            match poll_fn(|context| connection.poll_sent(&mut sent, context)).await {
+                Ok(response) => self.answered(response, connection),
+                Err(mut error) => match error.take_message() {
+                    Some(unsent) => self.exchange(unsent, target).await,
+                    None => Err(failed(Sent::Unknown, error.error())),
+                },
+            }
+        })
+    }
+
+    /// Sends a request over a new connection.
+    async fn exchange_anew(
         self: Arc<Self>,
-        mut request: Sending,
+        request: Sending,
         target: Option<Box<Target>>,
     ) -> Result<Response<RelayBody>, RelayFailure> {
         let target = target.as_deref().unwrap_or(&self.endpoint);
-        loop {
-            let kept = self.pool.take();
-            let is_new = kept.is_none();
-            let mut connection = match kept {
-                Some(connection) => connection,
-                None => Box::pin(Connection::open(self.connector.clone(), target))
-                    .await
-                    .map_err(|error| RelayFailure { sent: Sent::No, reason: root_cause(&*error) })?,
-            };
-            if !is_new && !connection.is_ready().await {
-                continue;
-            }
-            let mut error = match connection.send(request, target).await {
-                Ok(response) => {
-                    let response = understood(response)?;
-                    let lease = Lease { connection, pool: self.pool.clone() };
-                    return Ok(response.map(|body| RelayBody::new(body, lease)));
-                }
-                Err(error) => error,
-            };
-            match error.take_message() {
-                Some(unsent) if !is_new => request = unsent,
-                unsent => {
-                    let sent = if unsent.is_some() { Sent::No } else { Sent::Unknown };
-                    return Err(RelayFailure { sent, reason: root_cause(error.error()) });
-                }
+        let opened = Connection::open(self.connector.clone(), target).await;
+        let mut connection = opened.map_err(|error| failed(Sent::No, &*error))?;
+        let mut sent = connection.send(request, target);
+        match poll_fn(|context| connection.poll_sent(&mut sent, context)).await {
+            Ok(response) => self.answered(response, connection),
+            Err(mut error) => {
+                let sent = error.take_message().map_or(Sent::Unknown, |_| Sent::No);
+                Err(failed(sent, error.error()))
             }
         }
     }
+
+    fn answered(
+        &self,
+        response: Response<Incoming>,
+        connection: Connection,
+    ) -> Result<Response<RelayBody>, RelayFailure> {
+        let lease = Lease { connection, pool: self.pool.clone() };
+        Ok(understood(response)?.map(|body| RelayBody::new(body, lease)))
+    }
+}
+
+fn failed(sent: Sent, error: &dyn Error) -> RelayFailure {
+    RelayFailure { sent, reason: root_cause(error) }
 }
 
 /// Nothing that is no answer is taken for one: what follows a switch of protocols is no HTTP, and a body in a coding
@@ -186,20 +202,4 @@ pub fn root_cause(error: &dyn Error) -> String {
     }
     let text = cause.to_string();
     text.split(" (os error").next().unwrap_or_default().to_lowercase()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn b_9_6_a_failure_tells_what_happened_and_nothing_of_the_token() {
-        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let endpoint = format!("http://{nobody}/api/mcp").parse().unwrap();
-        let token = TokenSource::fixed(Some("the-token"));
-        let client = RelayClient::new(endpoint, token, Duration::from_secs(5)).unwrap();
-        let (_, answer) = client.send(Method::POST, None, HeaderMap::new(), Bytes::new());
-        let failure = answer.await.unwrap_err();
-        assert_eq!((failure.sent, failure.reason.as_str()), (Sent::No, "connection refused"));
-    }
 }

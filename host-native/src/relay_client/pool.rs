@@ -24,11 +24,11 @@ struct Idle {
 }
 
 impl Pool {
-    /// A connection that is open, as far as can be told.
+    /// A connection that takes a request, as far as can be told.
     pub(super) fn take(&self) -> Option<Connection> {
         let mut idle = self.lock();
-        while let Some((connection, since)) = idle.connections.pop() {
-            if connection.is_closed() || since.elapsed() >= LONGEST_IDLE {
+        while let Some((mut connection, since)) = idle.connections.pop() {
+            if since.elapsed() >= LONGEST_IDLE || !connection.is_ready() {
                 continue;
             }
             if let Connection::Http2(shared) = &connection {
@@ -45,6 +45,7 @@ impl Pool {
         if connection.is_closed() {
             return;
         }
+        connection.rest();
         let mut idle = self.lock();
         idle.connections.push((connection, Instant::now()));
         if !std::mem::replace(&mut idle.is_swept, true) {

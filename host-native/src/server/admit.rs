@@ -2,11 +2,14 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::body::Budget;
+use super::body::{Budget, Reading};
 use super::{Server, body};
+use crate::bell::Bell;
 use crate::driver::{Admitted, AgentBody, Room};
 use crate::headers;
+use bytes::Bytes;
 use http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, ORIGIN,
     TRANSFER_ENCODING,
@@ -15,10 +18,34 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use relay_mcp_core::door::{Knock, Refusal};
 use relay_mcp_core::{Machine, Method};
+use tokio::sync::OwnedSemaphorePermit;
+
+/// A request whose head was let in.
+pub(super) struct Entering {
+    method: Method,
+    query: Option<String>,
+    headers: HeaderMap,
+    place: Option<OwnedSemaphorePermit>,
+    /// Its body, where one is read.
+    body: Option<Reading>,
+}
+
+impl Entering {
+    /// Comes in, body and all. The bell is that of the connection that it comes over.
+    pub(super) async fn whole(&mut self, within: Duration, bell: &Bell) -> Result<(Admitted, Room), Refusal> {
+        let (body, bytes) = match &mut self.body {
+            Some(body) => body.whole(within, bell).await?,
+            None => (Bytes::new(), None),
+        };
+        let (query, headers) = (self.query.take(), std::mem::take(&mut self.headers));
+        let admitted = Admitted { method: self.method, query, headers, body };
+        Ok((admitted, Room { request: self.place.take(), bytes }))
+    }
+}
 
 impl<M: Machine + Send + 'static> Server<M> {
-    /// Lets a request in, body and all, or says why not.
-    pub(super) async fn admit(&self, request: Request<Incoming>) -> Result<(Admitted, Room), Refusal> {
+    /// Lets a request in, or says why not.
+    pub(super) fn admit(&self, request: Request<Incoming>) -> Result<Entering, Refusal> {
         let (head, incoming) = request.into_parts();
         let method = match self.knock(&head) {
             Ok(method) => method,
@@ -37,18 +64,17 @@ impl<M: Machine + Send + 'static> Server<M> {
                 }
             },
         };
-        let (body, bytes) = match method {
+        let body = match method {
             Method::Get | Method::Delete => {
                 body::discard(incoming);
-                (bytes::Bytes::new(), None)
+                None
             }
             Method::Post => {
-                let budget = Budget::new(&self.bytes, self.limits.max_body_bytes);
-                body::read(incoming, budget, self.limits.body_timeout).await?
+                Some(Reading::new(incoming, Budget::new(&self.bytes, self.limits.max_body_bytes)))
             }
         };
         let query = head.uri.query().map(String::from);
-        Ok((Admitted { method, query, headers: head.headers, body }, Room { request: place, bytes }))
+        Ok(Entering { method, query, headers: head.headers, place, body })
     }
 
     fn knock(&self, head: &http::request::Parts) -> Result<Method, Refusal> {

@@ -1,9 +1,9 @@
 //! Request bodies: read whole, within a size and a time (B-1.5, B-1.7).
 
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -12,6 +12,8 @@ use hyper::body::{Body, Incoming};
 use relay_mcp_core::door::Refusal;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
+
+use crate::bell::Bell;
 
 /// How much of a refused body is read and thrown away, so that the client gets to read the refusal instead
 /// of a reset connection.
@@ -54,35 +56,51 @@ impl Budget {
     }
 }
 
-/// Reads a body, as far as the budget goes; and what it has taken of that.
-pub(super) async fn read(
-    body: Incoming,
+/// A body that is read, as far as the budget goes.
+pub(super) struct Reading {
+    /// Until it was refused.
+    body: Option<Incoming>,
     budget: Budget,
-    within: Duration,
-) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Refusal> {
-    let mut collected = pin!(collect(body, budget));
-    // A small one is here already, and needs no time.
-    if let Poll::Ready(read) = poll_fn(|context| Poll::Ready(collected.as_mut().poll(context))).await {
-        return read;
-    }
-    timeout(within, collected).await.unwrap_or(Err(Refusal::BodyTooSlow))
+    pieces: Pieces,
 }
 
-async fn collect(
-    mut body: Incoming,
-    mut budget: Budget,
-) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Refusal> {
-    let mut pieces = Pieces::announced(body.size_hint().exact());
-    while let Some(frame) = body.frame().await {
-        // Trailers are nobody's business: they were not there when the door was opened.
-        let Ok(data) = frame.map_err(|_| Refusal::BodyBroken)?.into_data() else { continue };
-        if let Err(refusal) = budget.take(pieces.length() + data.len()) {
-            discard(body);
-            return Err(refusal);
-        }
-        pieces.add(data);
+/// A body, and what it has taken of the budget.
+type Whole = (Bytes, Option<OwnedSemaphorePermit>);
+
+impl Reading {
+    pub(super) fn new(body: Incoming, budget: Budget) -> Self {
+        let pieces = Pieces::announced(body.size_hint().exact());
+        Self { body: Some(body), budget, pieces }
     }
-    Ok((pieces.whole(), budget.taken))
+
+    /// Reads it to its end. The bell is that of the connection that it comes over.
+    pub(super) async fn whole(&mut self, within: Duration, bell: &Bell) -> Result<Whole, Refusal> {
+        // A small one is here already, and needs no time, nor another turn of the connection.
+        let mut now = |context: &mut Context<'_>| bell.quietly(|| self.read(context));
+        if let Poll::Ready(whole) = poll_fn(|context| Poll::Ready(now(context))).await {
+            return whole;
+        }
+        // Apart, since what few need would be part of every request.
+        let whole = Box::pin(timeout(within, poll_fn(|context| self.read(context))));
+        whole.await.unwrap_or(Err(Refusal::BodyTooSlow))
+    }
+
+    fn read(&mut self, context: &mut Context<'_>) -> Poll<Result<Whole, Refusal>> {
+        while let Some(body) = &mut self.body
+            && let Some(frame) = ready!(Pin::new(body).poll_frame(context))
+        {
+            // Trailers are nobody's business: they were not there when the door was opened.
+            let Ok(data) = frame.map_err(|_| Refusal::BodyBroken)?.into_data() else { continue };
+            if let Err(refusal) = self.budget.take(self.pieces.length() + data.len()) {
+                if let Some(body) = self.body.take() {
+                    discard(body);
+                }
+                return Poll::Ready(Err(refusal));
+            }
+            self.pieces.add(data);
+        }
+        Poll::Ready(Ok((std::mem::take(&mut self.pieces).whole(), self.budget.taken.take())))
+    }
 }
 
 /// What has come of a body. One piece is passed on as it is, so that small bodies are never copied; more are put

@@ -1,5 +1,7 @@
 //! One connection of the agent, from its first request to its end.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
@@ -13,6 +15,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use super::open::Leave;
 use super::{Gone, Server, farewell};
+use crate::bell::Bell;
 use crate::driver::AgentBody;
 
 impl<M: Machine + Send + 'static> Server<M> {
@@ -31,18 +34,16 @@ impl<M: Machine + Send + 'static> Server<M> {
             .max_header_size(self.limits.max_header_bytes)
             .max_buf_size(self.limits.max_header_bytes);
         let metrics = self.metrics.clone();
+        let bell = Bell::default();
         let cut = Arc::new(Notify::new());
-        let is_cut = Arc::clone(&cut);
-        let service = service_fn(move |request| {
-            let server = Arc::clone(&self);
-            let cut = Arc::clone(&cut);
-            async move { server.answer(request, &cut).await }
-        });
+        let (heard, is_cut) = (bell.clone(), Arc::clone(&cut));
+        let service =
+            service_fn(move |request| Arc::clone(&self).answer(request, bell.clone(), Arc::clone(&cut)));
         let mut served = http.serve_connection(TokioIo::new(connection), service);
         tokio::spawn(async move {
             let ended = tokio::select! {
                 biased;
-                ended = until_the_end(&mut served, &mut leave) => ended,
+                ended = until_the_end(&mut served, &heard, &mut leave) => ended,
                 () = is_cut.notified() => return tracing::debug!("a connection of the agent was cut off"),
             };
             let parts = served.into_parts();
@@ -73,6 +74,7 @@ impl<M: Machine + Send + 'static> Server<M> {
 /// Serves a connection until it ends; where it is to end, until nothing is under way on it.
 async fn until_the_end<S>(
     served: &mut http1::Connection<TokioIo<TcpStream>, S>,
+    bell: &Bell,
     leave: &mut Leave,
 ) -> hyper::Result<()>
 where
@@ -80,8 +82,9 @@ where
 {
     tokio::select! {
         biased;
-        ended = &mut *served => return ended,
-        () = leave.asked() => std::pin::Pin::new(&mut *served).graceful_shutdown(),
+        ended = poll_fn(|context| bell.poll(served, context)) => return ended,
+        () = leave.asked() => {}
     }
-    served.await
+    Pin::new(&mut *served).graceful_shutdown();
+    poll_fn(|context| bell.poll(served, context)).await
 }

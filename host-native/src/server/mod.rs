@@ -18,6 +18,7 @@ use relay_mcp_core::door::{Door, Refusal, Secret};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Notify, Semaphore, watch};
 
+use crate::bell::Bell;
 use crate::driver::{AgentBody, Driver};
 use crate::open_files;
 use crate::settings::HttpLimits;
@@ -119,21 +120,30 @@ impl<M: Machine + Send + 'static> Server<M> {
         }
     }
 
-    async fn answer(
-        &self,
+    /// Answers a request. Whether it is let in is seen at once, and of its head only that is kept which is needed.
+    fn answer(
+        self: Arc<Self>,
         request: Request<Incoming>,
-        connection: &Arc<Notify>,
-    ) -> Result<Response<AgentBody>, Gone> {
-        match self.admit(request).await {
-            Ok((admitted, room)) => {
-                let mut response = self.driver.exchange(admitted).await.ok_or(Gone)?;
-                response.body_mut().hold(room);
-                response.body().cut_with(connection);
-                Ok(response)
-            }
-            Err(refusal) => {
-                self.metrics.refused(refusal.status());
-                Ok(admit::refuse(refusal))
+        bell: Bell,
+        connection: Arc<Notify>,
+    ) -> impl Future<Output = Result<Response<AgentBody>, Gone>> {
+        let mut admitted = self.admit(request);
+        async move {
+            let admitted = match &mut admitted {
+                Ok(entering) => entering.whole(self.limits.body_timeout, &bell).await,
+                Err(refusal) => Err(*refusal),
+            };
+            match admitted {
+                Ok((admitted, room)) => {
+                    let mut response = self.driver.exchange(admitted).await.ok_or(Gone)?;
+                    response.body_mut().hold(room);
+                    response.body().cut_with(&connection);
+                    Ok(response)
+                }
+                Err(refusal) => {
+                    self.metrics.refused(refusal.status());
+                    Ok(admit::refuse(refusal))
+                }
             }
         }
     }

@@ -1,0 +1,92 @@
+//! A connection of HTTP/1.1, for one request after the other.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http_body::{Body, Frame};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_rustls::MaybeHttpsStream;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::task::unconstrained;
+
+use super::connection::{Answered, Sending, Sent};
+use crate::bell::Bell;
+
+/// What it is spoken over.
+type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+
+/// An open connection. Whoever waits for an answer reads from it and writes to it: a task of its own would come to each
+/// half of a request after all others that are ready, when what belongs to the request is in no cache any more.
+pub(super) struct Http1 {
+    requests: http1::SendRequest<Full<Bytes>>,
+    /// Until it has ended.
+    open: Option<Box<http1::Connection<Stream, Full<Bytes>>>>,
+    /// Heard by whoever waits.
+    bell: Bell,
+}
+
+impl Http1 {
+    pub(super) async fn over(stream: Stream) -> hyper::Result<Self> {
+        let (requests, connection) = http1::handshake(stream).await?;
+        Ok(Self { requests, open: Some(Box::new(connection)), bell: Bell::default() })
+    }
+
+    /// As far as it was noticed.
+    pub(super) fn is_closed(&self) -> bool {
+        self.open.is_none() || self.requests.is_closed()
+    }
+
+    /// Whether it takes a request. One that has not done with the one before by now is better not waited for.
+    pub(super) fn is_ready(&mut self) -> bool {
+        if !self.requests.is_ready() {
+            self.go_on(&Context::from_waker(Waker::noop()));
+        }
+        self.requests.is_ready()
+    }
+
+    /// Sends a request as soon as what comes of it is [polled](Self::poll_sent) for.
+    pub(super) fn send(&mut self, request: Sending) -> Sent {
+        // Whatever is left of its turn: nobody would wake it.
+        Box::pin(unconstrained(self.requests.try_send_request(request)))
+    }
+
+    pub(super) fn poll_sent(&mut self, sent: &mut Sent, context: &mut Context<'_>) -> Poll<Answered> {
+        self.go_on(context);
+        sent.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    /// The next of an answer's body: what is here already, before more is read.
+    pub(super) fn poll_frame(
+        &mut self,
+        mut body: Pin<&mut Incoming>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        let mut next = || body.as_mut().poll_frame(&mut Context::from_waker(Waker::noop()));
+        let here = self.bell.quietly(&mut next);
+        if here.is_ready() {
+            return here;
+        }
+        self.go_on(context);
+        self.bell.quietly(next)
+    }
+
+    /// Nobody waits, and nobody is woken by what happens to it.
+    pub(super) fn rest(&self) {
+        self.bell.leave();
+    }
+
+    /// Reads and writes as far as that goes now. What comes of it is here at once, and needs to wake nobody.
+    fn go_on(&mut self, context: &Context<'_>) {
+        let Some(connection) = &mut self.open else { return };
+        if let Poll::Ready(ended) = self.bell.poll(connection, context) {
+            self.open = None;
+            if let Err(error) = ended {
+                tracing::debug!(error = error.to_string(), "a connection to the relay broke off");
+            }
+        }
+    }
+}
