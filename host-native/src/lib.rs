@@ -39,6 +39,7 @@ pub mod control;
 pub mod demo;
 pub mod driver;
 pub mod engine;
+mod gathered;
 pub mod handle;
 pub mod headers;
 mod open_files;

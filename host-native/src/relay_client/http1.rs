@@ -15,6 +15,7 @@ use tokio::task::unconstrained;
 
 use super::connection::{Answered, Sending, Sent};
 use crate::bell::Bell;
+use crate::gathered::Gathered;
 
 /// What it is spoken over.
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
@@ -24,14 +25,14 @@ type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 pub(super) struct Http1 {
     requests: http1::SendRequest<Full<Bytes>>,
     /// Until it has ended.
-    open: Option<Box<http1::Connection<Stream, Full<Bytes>>>>,
+    open: Option<Box<http1::Connection<Gathered<Stream>, Full<Bytes>>>>,
     /// Heard by whoever waits.
     bell: Bell,
 }
 
 impl Http1 {
     pub(super) async fn over(stream: Stream) -> hyper::Result<Self> {
-        let (requests, connection) = http1::handshake(stream).await?;
+        let (requests, connection) = http1::handshake(Gathered::over(stream)).await?;
         Ok(Self { requests, open: Some(Box::new(connection)), bell: Bell::default() })
     }
 

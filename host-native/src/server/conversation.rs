@@ -17,6 +17,7 @@ use super::open::Leave;
 use super::{Gone, Server, farewell};
 use crate::bell::Bell;
 use crate::driver::AgentBody;
+use crate::gathered::Gathered;
 
 impl<M: Machine + Send + 'static> Server<M> {
     /// Speaks HTTP on a connection, in a task of its own; returns at once.
@@ -39,7 +40,7 @@ impl<M: Machine + Send + 'static> Server<M> {
         let (heard, is_cut) = (bell.clone(), Arc::clone(&cut));
         let service =
             service_fn(move |request| Arc::clone(&self).answer(request, bell.clone(), Arc::clone(&cut)));
-        let mut served = http.serve_connection(TokioIo::new(connection), service);
+        let mut served = http.serve_connection(Gathered::over(TokioIo::new(connection)), service);
         tokio::spawn(async move {
             let ended = tokio::select! {
                 biased;
@@ -48,7 +49,7 @@ impl<M: Machine + Send + 'static> Server<M> {
             };
             let parts = served.into_parts();
             // The end is apart, since it reads into a buffer of its own, which would be part of every connection.
-            let connection = parts.io.into_inner();
+            let connection = parts.io.into_inner().into_inner();
             match ended {
                 Err(error) if error.is_timeout() && !parts.read_buf.is_empty() => {
                     metrics.refused(Refusal::HeadTooSlow.status());
@@ -73,7 +74,7 @@ impl<M: Machine + Send + 'static> Server<M> {
 
 /// Serves a connection until it ends; where it is to end, until nothing is under way on it.
 async fn until_the_end<S>(
-    served: &mut http1::Connection<TokioIo<TcpStream>, S>,
+    served: &mut http1::Connection<Gathered<TokioIo<TcpStream>>, S>,
     bell: &Bell,
     leave: &mut Leave,
 ) -> hyper::Result<()>
