@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::message::Id;
 use super::object::Object;
 use super::same::says_the_same;
+use super::scan::needs_escapes;
 
 /// A response of the relay, as spans.
 #[derive(Clone, Debug)]
@@ -78,6 +79,27 @@ pub fn error_response(id: Option<&Id>, code: i64, message: &str, data: Option<&s
 /// `text` as a JSON string.
 #[must_use]
 pub fn quoted(text: &str) -> String {
-    // To write a string into a string does not fail.
-    serde_json::to_string(text).unwrap_or_else(|_| r#""""#.into())
+    if needs_escapes(text) {
+        // To write a string into a string does not fail.
+        return serde_json::to_string(text).unwrap_or_else(|_| r#""""#.into());
+    }
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    quoted.push_str(text);
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_quoted_text_is_what_json_makes_of_it(text in "[ -~]*|[\\x00-\\x7f]*|.*") {
+            prop_assert_eq!(quoted(&text), serde_json::to_string(&text).unwrap());
+        }
+    }
 }

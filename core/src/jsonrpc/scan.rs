@@ -10,6 +10,7 @@ use alloc::format;
 use alloc::vec::Vec;
 use core::num::NonZeroUsize;
 
+pub(super) use string::needs_escapes;
 use string::string;
 
 /// A place in a text, which moves on.

@@ -3,8 +3,6 @@
 use alloc::format;
 use alloc::string::String;
 
-use serde::Serialize;
-
 use super::entry::{Asker, Entry, Place};
 use super::lane::Live;
 use super::write::queued_params;
@@ -140,24 +138,39 @@ impl Proxy {
     }
 }
 
-/// What a receipt says, in the seed's order.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Receipt<'a> {
-    queued: bool,
-    tool: &'a str,
-    idempotency_key: &'a str,
-    note: &'static str,
-}
-
-/// The result that says that a write is queued: the receipt, and the same as text.
+/// The result that says that a write is queued: the receipt, as the seed wrote it, and the same as text.
 fn receipt(tool: &str, key: &str, era: Era) -> String {
-    let receipt = Receipt { queued: true, tool, idempotency_key: key, note: NOTE };
-    let content = serde_json::to_string(&receipt).unwrap_or_default();
-    let text = quoted(&serde_json::to_string_pretty(&receipt).unwrap_or_default());
+    let (tool, key) = (quoted(tool), quoted(key));
+    let content = format!(r#"{{"queued":true,"tool":{tool},"idempotencyKey":{key},"note":"{NOTE}"}}"#);
+    // The text is a JSON text in a JSON string: what is constant in it is written as it comes out in the end.
+    let (tool, key) = (quoted(&tool), quoted(&key));
+    let [tool, key] = [&tool, &key].map(|twice| &twice[1..twice.len() - 1]);
+    let text = format!(
+        r#""{{\n  \"queued\": true,\n  \"tool\": {tool},\n  \"idempotencyKey\": {key},\n  \"note\": \"{NOTE}\"\n}}""#
+    );
     let result_type = match era {
         Era::Legacy => "",
         Era::Modern => r#""resultType":"complete","#,
     };
     format!(r#"{{{result_type}"content":[{{"type":"text","text":{text}}}],"structuredContent":{content}}}"#)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn b_5_4_a_receipt_says_the_same_twice_whatever_the_names_are(tool in ".*", key in ".*") {
+            let receipt: Value = serde_json::from_str(&receipt(&tool, &key, Era::Modern)).unwrap();
+            let said = json!({ "queued": true, "tool": tool, "idempotencyKey": key, "note": NOTE });
+            prop_assert_eq!(&receipt["structuredContent"], &said);
+            let text = receipt["content"][0]["text"].as_str().unwrap();
+            prop_assert_eq!(serde_json::from_str::<Value>(text).unwrap(), said);
+            prop_assert_eq!(&receipt["resultType"], "complete");
+        }
+    }
 }

@@ -55,6 +55,11 @@ fn behind_plain(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
+/// Whether a text cannot stand in a JSON string as it is.
+pub(in crate::jsonrpc) fn needs_escapes(text: &str) -> bool {
+    text.bytes().fold(false, |found, byte| found | is_special(byte))
+}
+
 const fn is_special(byte: u8) -> bool {
     matches!(byte, 0..0x20 | b'"' | b'\\')
 }
