@@ -40,16 +40,22 @@ impl Bell {
         *self.heard_by.lock() = None;
     }
 
-    /// Does something of which nobody needs to hear, unless it is left undone. What rings it elsewhere meanwhile is heard.
+    /// Does something of which nobody needs to hear, unless it is left undone. Done, it must leave nothing to do for what
+    /// the bell is rung by, or the one who did it polls that again. What rings it elsewhere meanwhile is heard.
     pub(crate) fn quietly<T>(&self, act: impl FnOnce() -> Poll<T>) -> Poll<T> {
         let hush = Hush(QUIET.replace((Arc::as_ptr(&self.heard_by), false)));
         let polled = act();
         let (_, has_rung) = QUIET.get();
         drop(hush);
         if has_rung && polled.is_pending() {
-            self.waker.wake_by_ref();
+            self.ring();
         }
         polled
+    }
+
+    /// Who listens is to come.
+    pub(crate) fn ring(&self) {
+        self.waker.wake_by_ref();
     }
 }
 
@@ -126,13 +132,13 @@ mod tests {
 
     #[test]
     fn who_listens_hears_it_once_and_who_left_does_not() {
-        assert_eq!(heard(|bell| bell.waker.wake_by_ref()), 1);
-        assert_eq!(heard(|bell| (0..2).for_each(|_| bell.waker.wake_by_ref())), 1);
+        assert_eq!(heard(|bell| bell.ring()), 1);
+        assert_eq!(heard(|bell| (0..2).for_each(|_| bell.ring())), 1);
         assert_eq!(heard(Bell::leave), 0);
         let (bell, first, second) = (Bell::default(), Arc::default(), Arc::default());
         listen(&bell, &first);
         listen(&bell, &second);
-        bell.waker.wake_by_ref();
+        bell.ring();
         assert_eq!([first, second].map(|task| task.0.load(Ordering::Relaxed)), [0, 1], "the last one");
     }
 
@@ -141,7 +147,7 @@ mod tests {
         let ring = |bell: &Bell, polled| {
             assert_eq!(
                 bell.quietly(|| {
-                    bell.waker.wake_by_ref();
+                    bell.ring();
                     polled
                 }),
                 polled
@@ -152,7 +158,7 @@ mod tests {
         assert_eq!(
             heard(|bell| {
                 ring(bell, Poll::Ready(()));
-                bell.waker.wake_by_ref()
+                bell.ring()
             }),
             1,
             "and no longer"
@@ -164,7 +170,7 @@ mod tests {
         let from_another_thread = |bell: &Bell| {
             let _ = bell.quietly(|| {
                 thread::scope(|scope| {
-                    scope.spawn(|| bell.waker.wake_by_ref());
+                    scope.spawn(|| bell.ring());
                 });
                 Poll::Ready(())
             });
@@ -174,7 +180,7 @@ mod tests {
         assert_eq!(
             heard(|bell| {
                 let _ = another.quietly(|| {
-                    bell.waker.wake_by_ref();
+                    bell.ring();
                     Poll::Ready(())
                 });
             }),
@@ -183,7 +189,7 @@ mod tests {
         let nested = |bell: &Bell| {
             let _ = bell.quietly(|| {
                 let _ = another.quietly(|| Poll::Ready(()));
-                bell.waker.wake_by_ref();
+                bell.ring();
                 Poll::Ready(())
             });
         };

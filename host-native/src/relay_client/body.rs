@@ -40,7 +40,7 @@ impl RelayBody {
             return;
         }
         if let Some(Lease { connection, pool }) = self.lease.take() {
-            pool.keep(connection);
+            pool.take_back(connection);
         }
     }
 }

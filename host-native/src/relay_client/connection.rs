@@ -70,22 +70,38 @@ impl Connection {
     }
 
     /// Nobody uses it for now.
-    pub(super) fn rest(&self) {
+    pub(super) fn rest(&mut self) {
         match self {
             Self::Http1(connection) => connection.rest(),
             Self::Http2(_) => {}
         }
     }
 
+    /// Closes it, unless others use it too.
+    pub(super) fn close(self) {
+        match self {
+            Self::Http1(connection) => connection.close(),
+            Self::Http2(_) => {}
+        }
+    }
+
+    /// Waits until it takes a request, or ends.
+    pub(super) fn poll_ready(&mut self, context: &Context<'_>) -> Poll<()> {
+        match self {
+            Self::Http1(connection) => connection.poll_ready(context),
+            Self::Http2(_) => Poll::Ready(()),
+        }
+    }
+
     /// Whether it takes a request: it is open, as far as was noticed, and has done with the one before.
-    pub(super) fn is_ready(&mut self) -> bool {
+    pub(super) fn is_ready(&self) -> bool {
         match self {
             Self::Http1(connection) => connection.is_ready(),
             Self::Http2(connection) => connection.is_ready(),
         }
     }
 
-    /// Sends a request. What becomes of it is to be [asked](Self::poll_sent) here.
+    /// Sends a request when what becomes of it is [polled](Self::poll_sent) for.
     pub(super) fn send(&mut self, mut request: Sending, target: &Target) -> Sent {
         match self {
             Self::Http1(connection) => {
@@ -94,12 +110,13 @@ impl Connection {
             }
             Self::Http2(connection) => {
                 target.address_http2(&mut request);
-                Box::pin(connection.try_send_request(request))
+                let mut connection = connection.clone();
+                Box::pin(async move { connection.try_send_request(request).await })
             }
         }
     }
 
-    /// What became of a request that was sent here.
+    /// What became of a request that is sent here.
     pub(super) fn poll_sent(&mut self, sent: &mut Sent, context: &mut Context<'_>) -> Poll<Answered> {
         match self {
             Self::Http1(connection) => connection.poll_sent(sent, context),

@@ -20,6 +20,7 @@ use http::uri::Scheme;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use relay_mcp_core::{RelayFailure, Sent};
@@ -130,12 +131,16 @@ impl Inner {
         };
         let mut sent = connection.send(request, target.as_deref().unwrap_or(&self.endpoint));
         Box::pin(async move {
-            match poll_fn(|context| connection.poll_sent(&mut sent, context)).await {
-                Ok(response) => self.answered(response, connection),
-                Err(mut error) => match error.take_message() {
-                    Some(unsent) => self.exchange(unsent, target).await,
-                    None => Err(failed(Sent::Unknown, error.error())),
-                },
+            loop {
+                let unsent = match poll_fn(|context| connection.poll_sent(&mut sent, context)).await {
+                    Ok(response) => return self.answered(response, connection),
+                    Err(error) => unsent(error)?,
+                };
+                let Some(next) = self.pool.take() else {
+                    return Box::pin(self.exchange_anew(unsent, target)).await;
+                };
+                connection = next;
+                sent = connection.send(unsent, target.as_deref().unwrap_or(&self.endpoint));
             }
         })
     }
@@ -167,6 +172,11 @@ impl Inner {
         let lease = Lease { connection, pool: self.pool.clone() };
         Ok(understood(response)?.map(|body| RelayBody::new(body, lease)))
     }
+}
+
+/// The request, where nothing of it was sent.
+fn unsent(mut error: TrySendError<Sending>) -> Result<Sending, RelayFailure> {
+    error.take_message().ok_or_else(|| failed(Sent::Unknown, error.error()))
 }
 
 fn failed(sent: Sent, error: &dyn Error) -> RelayFailure {

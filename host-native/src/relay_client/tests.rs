@@ -1,8 +1,10 @@
 //! Requests over connections that a relay closes, holds back or answers early on.
 
+use std::task::Poll;
 use std::time::Duration;
 
 use http::StatusCode;
+use http_body::Body;
 use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -25,10 +27,13 @@ impl Relay {
     }
 }
 
-/// Reads the head of a request, and no more than comes with it.
-async fn read_head(connection: &mut TcpStream) {
+/// Reads the head of a request, and no more than comes with it: so many bytes of its body.
+async fn read_head(connection: &mut TcpStream) -> usize {
     let (mut seen, mut some) = (Vec::new(), [0; 4096]);
-    while !seen.windows(4).any(|four| four == b"\r\n\r\n") {
+    loop {
+        if let Some(end) = seen.windows(4).position(|four| four == b"\r\n\r\n") {
+            return seen.len() - end - 4;
+        }
         let length = connection.read(&mut some).await.unwrap();
         assert!(length > 0, "the request broke off");
         seen.extend_from_slice(&some[..length]);
@@ -85,39 +90,103 @@ async fn an_answer_that_comes_in_pieces_is_read_by_whoever_wants_it_and_its_conn
 }
 
 #[tokio::test]
-async fn a_connection_that_was_closed_while_nobody_used_it_is_passed_over() {
+async fn connections_that_were_closed_while_nobody_used_them_are_passed_over() {
+    const MANY: usize = 8;
     let (relay, client) = Relay::listen().await;
     let played = tokio::spawn(async move {
-        for _ in 0..3 {
-            let mut connection = relay.accept().await;
-            read_head(&mut connection).await;
+        let mut kept = Vec::new();
+        for _ in 0..MANY {
+            kept.push(relay.accept().await);
+        }
+        for connection in &mut kept {
+            read_head(connection).await;
             connection.write_all(ANSWER).await.unwrap();
         }
+        drop(kept);
+        let mut connection = relay.accept().await;
+        read_head(&mut connection).await;
+        connection.write_all(ANSWER).await.unwrap();
     });
-    for _ in 0..3 {
-        assert_eq!(ask(&client, Bytes::from_static(b"{}")).await.unwrap().1, "ok");
-        moment().await;
+    let asked: Vec<_> = (0..MANY)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { ask(&client, Bytes::from_static(b"{}")).await })
+        })
+        .collect();
+    for answered in asked {
+        assert_eq!(answered.await.unwrap().unwrap().1, "ok");
     }
+    moment().await;
+    assert_eq!(ask(&client, Bytes::from_static(b"{}")).await.unwrap().1, "ok");
     played.await.unwrap();
 }
 
 #[tokio::test]
-async fn a_connection_that_still_sends_the_request_before_takes_no_other() {
+async fn a_relay_that_answers_early_gets_the_rest_of_the_request_and_its_connection_serves_again() {
+    // More than the buffers between them hold.
+    const LONG: usize = 32 << 20;
     let (relay, client) = Relay::listen().await;
     let played = tokio::spawn(async move {
-        let mut kept = Vec::new();
-        for _ in 0..2 {
-            let mut connection = relay.accept().await;
-            read_head(&mut connection).await;
-            connection.write_all(ANSWER).await.unwrap();
-            kept.push(connection);
+        let mut connection = relay.accept().await;
+        let mut read = read_head(&mut connection).await;
+        connection.write_all(ANSWER).await.unwrap();
+        moment().await;
+        let mut some = vec![0; 1 << 20];
+        while read < LONG {
+            let length = connection.read(&mut some).await.unwrap();
+            assert!(length > 0, "the request ends after {read} bytes");
+            read += length;
         }
-        kept
+        read_head(&mut connection).await;
+        connection.write_all(ANSWER).await.unwrap();
     });
-    // More than the buffers between them hold, and this relay reads no more than the head.
-    assert_eq!(ask(&client, vec![b' '; 32 << 20].into()).await.unwrap().1, "ok");
+    assert_eq!(ask(&client, vec![b' '; LONG].into()).await.unwrap().1, "ok");
+    let pool = &client.0.pool;
+    let connection = async {
+        loop {
+            match pool.take() {
+                Some(connection) => break connection,
+                None => moment().await,
+            }
+        }
+    };
+    pool.take_back(tokio::time::timeout(Duration::from_secs(30), connection).await.unwrap());
     assert_eq!(ask(&client, Bytes::from_static(b"{}")).await.unwrap().1, "ok");
-    assert_eq!(played.await.unwrap().len(), 2);
+    tokio::time::timeout(Duration::from_secs(5), played).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_that_is_all_here_is_read_with_pauses_for_others() {
+    const PIECES: usize = 50;
+    let (relay, client) = Relay::listen().await;
+    let played = tokio::spawn(async move {
+        let mut connection = relay.accept().await;
+        read_head(&mut connection).await;
+        let body = format!("{}0\r\n\r\n", "1\r\nx\r\n".repeat(PIECES));
+        let answer = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{body}");
+        connection.write_all(answer.as_bytes()).await.unwrap();
+        connection
+    });
+    let (_, answer) = client.send(Method::POST, None, HeaderMap::new(), Bytes::from_static(b"{}"));
+    let mut body = answer.await.unwrap().into_body();
+    let _connection = played.await.unwrap();
+    let (mut pieces, mut turns, mut longest) = (0, 0, 0);
+    poll_fn(|context| {
+        turns += 1;
+        for row in 0.. {
+            longest = row.max(longest);
+            match Pin::new(&mut body).poll_frame(context) {
+                Poll::Ready(Some(frame)) => pieces += usize::from(frame.is_ok()),
+                Poll::Ready(None) => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        unreachable!()
+    })
+    .await;
+    assert_eq!(pieces, PIECES);
+    assert!((4..=10).contains(&longest), "{longest} pieces in a turn");
+    assert!(turns >= PIECES / longest, "{turns} turns");
 }
 
 #[tokio::test]

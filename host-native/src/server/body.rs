@@ -58,7 +58,7 @@ impl Budget {
 
 /// A body that is read, as far as the budget goes.
 pub(super) struct Reading {
-    /// Until it was refused.
+    /// Until it was read, or refused.
     body: Option<Incoming>,
     budget: Budget,
     pieces: Pieces,
@@ -78,6 +78,10 @@ impl Reading {
         // A small one is here already, and needs no time, nor another turn of the connection.
         let mut now = |context: &mut Context<'_>| bell.quietly(|| self.read(context));
         if let Poll::Ready(whole) = poll_fn(|context| Poll::Ready(now(context))).await {
+            if whole.is_err() {
+                // The connection goes on with what is left of it.
+                bell.ring();
+            }
             return whole;
         }
         // Apart, since what few need would be part of every request.
@@ -99,6 +103,7 @@ impl Reading {
             }
             self.pieces.add(data);
         }
+        self.body = None;
         Poll::Ready(Ok((std::mem::take(&mut self.pieces).whole(), self.budget.taken.take())))
     }
 }

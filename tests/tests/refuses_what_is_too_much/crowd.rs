@@ -34,12 +34,7 @@ pub(crate) async fn in_pieces(proxy: &Proxy, body: &str) -> Raw {
 pub(crate) async fn in_pieces_of(bytes: usize, proxy: &Proxy, body: &str) -> Raw {
     let agent = proxy.agent();
     let mut connection = Raw::connect(agent.address()).await;
-    let head = format!(
-        "POST /mcp HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
-         accept: application/json, text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n",
-        proxy.secret()
-    );
-    connection.send(head).await;
+    connection.send(head(proxy, "transfer-encoding: chunked")).await;
     for part in body.as_bytes().chunks(64 << 10) {
         let pieces: Vec<String> = part
             .chunks(bytes)
@@ -49,4 +44,17 @@ pub(crate) async fn in_pieces_of(bytes: usize, proxy: &Proxy, body: &str) -> Raw
     }
     connection.send("0\r\n\r\n").await;
     connection
+}
+
+/// A request whose body is announced by its length.
+pub(crate) fn whole(proxy: &Proxy, body: &str) -> String {
+    head(proxy, &format!("content-length: {}", body.len())) + body
+}
+
+fn head(proxy: &Proxy, framing: &str) -> String {
+    format!(
+        "POST /mcp HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+         accept: application/json, text/event-stream\r\n{framing}\r\n\r\n",
+        proxy.secret()
+    )
 }

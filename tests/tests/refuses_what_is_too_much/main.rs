@@ -95,6 +95,26 @@ async fn a_body_in_pieces_of_a_byte_takes_the_room_of_its_bytes() {
     assert!(grown < 8 * IN_BYTES, "{grown}");
 }
 
+/// What is left of a body that was refused is read and thrown away, and the connection serves on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_on_which_a_body_was_refused_serves_on() {
+    let limits = Limits { body_bytes: 64 * KIB, inflight_bytes: 64 * KIB, ..LIMITS };
+    let relay = Relay::start().await;
+    let proxy = limits.of(Proxy::to(&relay)).relay_timeout("60s").start().await;
+    let gate = Gate::new();
+    relay.next(On::Rpc("tools/call"), Fault::Wait(gate.clone()));
+    let mut all = crowd::in_pieces(&proxy, &call("relay_list_messages", 64 * KIB)).await;
+    until_true("it is at the relay", || relay.requests_of("tools/call").len() == 1).await;
+    let mut refused = crowd::in_pieces_of(KIB, &proxy, &call("relay_list_messages", 32 * KIB)).await;
+    let answer = refused.answer().await;
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("--max-inflight-bytes"), "{answer}");
+    gate.open();
+    assert!(all.answer().await.starts_with("HTTP/1.1 200"));
+    refused.send(crowd::whole(&proxy, &call("relay_list_messages", 200))).await;
+    let answer = refused.answer().await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
 /// Writes at once, in an outage: as many as the outbox takes, and no more; how many it took.
 async fn fill_the_outbox(proxy: &Proxy) -> usize {
     let agent = proxy.agent();
