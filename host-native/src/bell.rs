@@ -1,7 +1,8 @@
 //! A bell between what is polled and the task that polls it, which is not to come for what it brings about itself.
 //!
 //! Both ends of an HTTP/1.1 connection are polled where the other end of it is used, in one task: to take from a body
-//! wakes the connection that it comes over, which is the task itself, and another turn of it is a tenth of a small call.
+//! wakes the connection that it comes over, which is the task itself, and another turn of it takes 2,000 instructions of the
+//! 49,000 of a small call.
 
 use std::cell::Cell;
 use std::pin::Pin;

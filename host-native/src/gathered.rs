@@ -1,7 +1,7 @@
 //! Connections on which the pieces of a small message go out as one.
 //!
-//! HTTP hands over a head and a body apart. To have the kernel gather two pieces takes it half a microsecond longer than
-//! to take one, and each of a call's two ways has such a message; to copy one so small takes a tenth of that.
+//! HTTP hands over a head and a body apart. To have the kernel gather the two takes half a microsecond longer than to put
+//! them together first, and each of a call's two ways has such a message.
 
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
