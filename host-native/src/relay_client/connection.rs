@@ -11,13 +11,13 @@ use http::{Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::client::conn::{TrySendError, http2};
+use hyper::client::conn::TrySendError;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::{Connection as _, HttpConnector};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tower_service::Service;
 
 use super::http1::Http1;
+use super::http2::Http2;
 use super::target::Target;
 
 /// What is sent: a request whose body is here, whole.
@@ -31,8 +31,8 @@ pub(super) const KEEPALIVE: Duration = Duration::from_secs(20);
 pub(super) enum Connection {
     /// For one request after the other.
     Http1(Http1),
-    /// For any number of requests at once; a clone is the same one.
-    Http2(http2::SendRequest<Full<Bytes>>),
+    /// For many at once.
+    Http2(Http2),
 }
 
 /// What becomes of a request.
@@ -51,54 +51,11 @@ impl Connection {
         target: &Target,
     ) -> Result<Self, CannotConnect> {
         let stream = connector.call(target.absolute().clone()).await?;
-        if stream.connected().is_negotiated_h2() {
-            let mut http = http2::Builder::new(TokioExecutor::new());
-            http.timer(TokioTimer::new()).keep_alive_interval(KEEPALIVE).keep_alive_while_idle(true);
-            let (connection, driven) = http.handshake(stream).await?;
-            tokio::spawn(drive(driven));
-            Ok(Self::Http2(connection))
+        Ok(if stream.connected().is_negotiated_h2() {
+            Self::Http2(Http2::over(stream).await?)
         } else {
-            Ok(Self::Http1(Http1::over(stream).await?))
-        }
-    }
-
-    pub(super) fn is_closed(&self) -> bool {
-        match self {
-            Self::Http1(connection) => connection.is_closed(),
-            Self::Http2(connection) => connection.is_closed(),
-        }
-    }
-
-    /// Nobody uses it for now.
-    pub(super) fn rest(&mut self) {
-        match self {
-            Self::Http1(connection) => connection.rest(),
-            Self::Http2(_) => {}
-        }
-    }
-
-    /// Closes it, unless others use it too.
-    pub(super) fn close(self) {
-        match self {
-            Self::Http1(connection) => connection.close(),
-            Self::Http2(_) => {}
-        }
-    }
-
-    /// Waits until it takes a request, or ends.
-    pub(super) fn poll_ready(&mut self, context: &Context<'_>) -> Poll<()> {
-        match self {
-            Self::Http1(connection) => connection.poll_ready(context),
-            Self::Http2(_) => Poll::Ready(()),
-        }
-    }
-
-    /// Whether it takes a request: it is open, as far as was noticed, and has done with the one before.
-    pub(super) fn is_ready(&self) -> bool {
-        match self {
-            Self::Http1(connection) => connection.is_ready(),
-            Self::Http2(connection) => connection.is_ready(),
-        }
+            Self::Http1(Http1::over(stream).await?)
+        })
     }
 
     /// Sends a request when what becomes of it is [polled](Self::poll_sent) for.
@@ -110,8 +67,7 @@ impl Connection {
             }
             Self::Http2(connection) => {
                 target.address_http2(&mut request);
-                let mut connection = connection.clone();
-                Box::pin(async move { connection.try_send_request(request).await })
+                connection.send(request)
             }
         }
     }
@@ -134,12 +90,5 @@ impl Connection {
             Self::Http1(connection) => connection.poll_frame(body, context),
             Self::Http2(_) => body.poll_frame(context),
         }
-    }
-}
-
-/// Reads from and writes to a connection until it is closed.
-async fn drive(connection: impl Future<Output = hyper::Result<()>>) {
-    if let Err(error) = connection.await {
-        tracing::debug!(error = error.to_string(), "a connection to the relay broke off");
     }
 }

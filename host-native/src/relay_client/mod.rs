@@ -3,6 +3,7 @@
 mod body;
 mod connection;
 mod http1;
+mod http2;
 mod pool;
 mod target;
 #[cfg(test)]
@@ -154,6 +155,7 @@ impl Inner {
         let target = target.as_deref().unwrap_or(&self.endpoint);
         let opened = Connection::open(self.connector.clone(), target).await;
         let mut connection = opened.map_err(|error| failed(Sent::No, &*error))?;
+        self.pool.share(&connection);
         let mut sent = connection.send(request, target);
         match poll_fn(|context| connection.poll_sent(&mut sent, context)).await {
             Ok(response) => self.answered(response, connection),

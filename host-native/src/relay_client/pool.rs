@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::connection::Connection;
+use super::http1::Http1;
+use super::http2::Http2;
 
 /// Shorter than the five seconds after which common servers close an idle connection, so that a request
 /// hardly ever meets a connection that is just being closed (PEERS 8).
@@ -15,14 +17,16 @@ const LONGEST_IDLE: Duration = Duration::from_secs(4);
 /// How long what is left of a request may take after its answer has come.
 const LONGEST_UNSENT: Duration = Duration::from_secs(30);
 
-/// Connections at nobody's disposal. Cheap to clone; all clones are the same one.
+/// Open connections that take a request. Cheap to clone; all clones are the same one.
 #[derive(Clone, Default)]
-pub(super) struct Pool(Arc<Mutex<Idle>>);
+pub(super) struct Pool(Arc<Mutex<Kept>>);
 
 #[derive(Default)]
-struct Idle {
-    /// The one that was used last comes last, and is used first: what is not needed grows old.
-    connections: Vec<(Connection, Instant)>,
+struct Kept {
+    /// At nobody's disposal. The one that was used last comes last, and is used first: what is not needed grows old.
+    idle: Vec<(Http1, Instant)>,
+    /// With whatever is under way on them, and when that was last seen. The first with room is used.
+    shared: Vec<(Http2, Instant)>,
     /// Whether somebody comes to close the old ones.
     is_swept: bool,
 }
@@ -30,27 +34,36 @@ struct Idle {
 impl Pool {
     /// A connection that takes a request, as far as was noticed.
     pub(super) fn take(&self) -> Option<Connection> {
-        let mut idle = self.lock();
-        while let Some((connection, since)) = idle.connections.pop() {
-            if since.elapsed() >= LONGEST_IDLE || !connection.is_ready() {
-                connection.close();
-                continue;
+        let mut kept = self.lock();
+        if let Some((connection, used)) = kept.shared.iter_mut().find(|(shared, _)| shared.has_room()) {
+            *used = Instant::now();
+            return Some(Connection::Http2(connection.shared()));
+        }
+        while let Some((connection, since)) = kept.idle.pop() {
+            if since.elapsed() < LONGEST_IDLE && connection.is_ready() {
+                return Some(Connection::Http1(connection));
             }
-            if let Connection::Http2(shared) = &connection {
-                let shared = Connection::Http2(shared.clone());
-                idle.connections.push((shared, Instant::now()));
-            }
-            return Some(connection);
+            connection.close();
         }
         None
     }
 
-    /// Keeps a connection for the next request, once it has done with the one before: a relay may answer before it has
-    /// read all of a request.
-    pub(super) fn take_back(&self, mut connection: Connection) {
+    /// Lets others use a new connection too, if it is one for many requests at once.
+    pub(super) fn share(&self, connection: &Connection) {
+        if let Connection::Http2(connection) = connection {
+            let mut kept = self.lock();
+            kept.shared.push((connection.shared(), Instant::now()));
+            self.have_swept(&mut kept);
+        }
+    }
+
+    /// Takes back a connection, for the next request. One that is shared is here already.
+    pub(super) fn take_back(&self, connection: Connection) {
+        let Connection::Http1(mut connection) = connection else { return };
         if connection.is_ready() || connection.is_closed() {
             return self.keep(connection);
         }
+        // A relay may answer before it has read all of a request.
         let pool = self.clone();
         tokio::spawn(timeout(LONGEST_UNSENT, async move {
             poll_fn(|context| connection.poll_ready(context)).await;
@@ -58,14 +71,18 @@ impl Pool {
         }));
     }
 
-    fn keep(&self, mut connection: Connection) {
+    fn keep(&self, mut connection: Http1) {
         if connection.is_closed() {
             return;
         }
         connection.rest();
-        let mut idle = self.lock();
-        idle.connections.push((connection, Instant::now()));
-        if !std::mem::replace(&mut idle.is_swept, true) {
+        let mut kept = self.lock();
+        kept.idle.push((connection, Instant::now()));
+        self.have_swept(&mut kept);
+    }
+
+    fn have_swept(&self, kept: &mut Kept) {
+        if !std::mem::replace(&mut kept.is_swept, true) {
             tokio::spawn(self.clone().sweep());
         }
     }
@@ -74,20 +91,26 @@ impl Pool {
     async fn sweep(self) {
         loop {
             tokio::time::sleep(LONGEST_IDLE).await;
-            let mut idle = self.lock();
-            let is_old = |(connection, since): &mut (Connection, Instant)| {
+            let mut kept = self.lock();
+            let is_old = |(connection, since): &mut (Http1, Instant)| {
                 connection.is_closed() || since.elapsed() >= LONGEST_IDLE
             };
-            idle.connections.extract_if(.., is_old).for_each(|(connection, _)| connection.close());
-            if idle.connections.is_empty() {
+            kept.idle.extract_if(.., is_old).for_each(|(connection, _)| connection.close());
+            kept.shared.retain_mut(|(connection, used)| {
+                if connection.is_shared() {
+                    *used = Instant::now();
+                }
+                !connection.is_closed() && used.elapsed() < LONGEST_IDLE
+            });
+            if kept.idle.is_empty() && kept.shared.is_empty() {
                 // A burst leaves no memory behind.
-                *idle = Idle::default();
+                *kept = Kept::default();
                 return;
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Idle> {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
