@@ -6,9 +6,11 @@ use std::time::Duration;
 use http::StatusCode;
 use http_body::Body;
 use http_body_util::BodyExt;
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::http2::Http2;
 use super::*;
 
 /// A relay that a test plays by hand.
@@ -202,4 +204,23 @@ async fn an_answer_that_nobody_reads_on_closes_its_connection() {
     let (_, answer) = client.send(Method::POST, None, HeaderMap::new(), Bytes::from_static(b"{}"));
     drop(answer.await.unwrap());
     tokio::time::timeout(Duration::from_secs(5), played).await.unwrap().unwrap();
+}
+
+/// More would wait unsent, behind streams perhaps, which do not end.
+#[tokio::test]
+async fn a_connection_of_http2_carries_as_many_requests_as_servers_take_and_others_need_another() {
+    let (relay, client) = Relay::listen().await;
+    let stream = TcpStream::connect(relay.0.local_addr().unwrap()).await.unwrap();
+    let first = Connection::Http2(Http2::over(TokioIo::new(stream)).await.unwrap());
+    let pool = &client.0.pool;
+    pool.share(&first);
+    pool.take_back(first);
+    for _ in 0..2 {
+        let mut carried: Vec<Connection> = std::iter::from_fn(|| pool.take()).take(1_000).collect();
+        assert!((32..=100).contains(&carried.len()), "{}", carried.len());
+        for done in carried.split_off(10) {
+            pool.take_back(done);
+        }
+        assert!(pool.take().is_some(), "there is room again");
+    }
 }
