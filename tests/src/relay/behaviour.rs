@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::tls::Tls;
 use super::tools::{WRITES, default_tools};
 
 /// Which eras it speaks.
@@ -27,6 +28,8 @@ impl Speaks {
 /// Everything about a relay that does not change by what it is sent.
 #[derive(Clone, Debug)]
 pub struct Behaviour {
+    /// What it is on, if not plain TCP.
+    pub tls: Option<Tls>,
     pub speaks: Speaks,
     /// Whether `initialize` begins a session that each further legacy request must name.
     pub sessions: bool,
@@ -59,6 +62,7 @@ pub struct Behaviour {
 impl Default for Behaviour {
     fn default() -> Self {
         Self {
+            tls: None,
             speaks: Speaks::Legacy,
             sessions: false,
             session_names: "relay-session-".into(),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::behaviour::{Behaviour, Speaks};
 use super::ledger::Ledger;
-use super::{Relay, Shared, port, server};
+use super::{Relay, Shared, Tls, port, server};
 
 /// A relay that does not run yet.
 #[derive(Clone, Debug, Default)]
@@ -73,6 +73,13 @@ impl RelayBuilder {
     pub fn shows(mut self, token: &str, tools: &[&str]) -> Self {
         let tools = tools.iter().map(|tool| (*tool).to_owned()).collect();
         self.0.scopes.insert(token.to_owned(), tools);
+        self
+    }
+
+    /// It is on TLS.
+    #[must_use]
+    pub fn on(mut self, tls: Tls) -> Self {
+        self.0.tls = Some(tls);
         self
     }
 

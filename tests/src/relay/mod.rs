@@ -16,6 +16,7 @@ mod serve;
 mod server;
 mod session;
 mod steps;
+pub mod tls;
 pub mod tools;
 
 use std::net::SocketAddr;
@@ -33,6 +34,7 @@ pub use self::mouth::Mouth;
 pub use self::process::RelayProcess;
 pub use self::recorded::{Fate, Recorded};
 use self::server::Listening;
+pub use self::tls::{Authority, Tls};
 use crate::wait::{until, until_async};
 
 /// What all connections of a relay share; it outlives [`Relay::stop`].
@@ -69,10 +71,11 @@ impl Relay {
         RelayBuilder::default()
     }
 
-    /// `http://127.0.0.1:port`
+    /// `http://127.0.0.1:port`, or `https:` where it is on TLS.
     #[must_use]
     pub fn origin(&self) -> String {
-        format!("http://{}", self.address)
+        let is_on_tls = self.shared.behaviour.lock().unwrap().tls.is_some();
+        format!("{}://{}", if is_on_tls { "https" } else { "http" }, self.address)
     }
 
     /// The URL of the endpoint.

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::request::Parts;
+use http::{HeaderMap, Version};
 use serde_json::Value;
 
 /// A request as it arrived.
@@ -15,6 +16,8 @@ pub struct Recorded {
     pub method: String,
     /// Path and query.
     pub target: String,
+    /// Of HTTP.
+    pub version: Version,
     pub headers: HeaderMap,
     pub body: Bytes,
     pub at: Instant,
@@ -38,8 +41,17 @@ const ABANDONED: u8 = 2;
 
 impl Recorded {
     #[must_use]
-    pub fn new(method: String, target: String, headers: HeaderMap, body: Bytes) -> Self {
-        Self { method, target, headers, body, at: Instant::now(), fate: Arc::default() }
+    pub fn new(head: Parts, body: Bytes) -> Self {
+        let target = head.uri.path_and_query().map_or_else(String::new, ToString::to_string);
+        Self {
+            method: head.method.to_string(),
+            target,
+            version: head.version,
+            headers: head.headers,
+            body,
+            at: Instant::now(),
+            fate: Arc::default(),
+        }
     }
 
     #[must_use]

@@ -23,10 +23,9 @@ pub(super) async fn answer(
     request: Request<Incoming>,
 ) -> Response<Outgoing> {
     let (head, body) = request.into_parts();
-    let target = head.uri.path_and_query().map_or_else(String::new, ToString::to_string);
     let path = head.uri.path().to_owned();
     let Ok(body) = body.collect().await else { return std::future::pending().await };
-    let request = Recorded::new(head.method.to_string(), target, head.headers, body.to_bytes());
+    let request = Recorded::new(head, body.to_bytes());
     let watch = request.watch();
     shared.recorded.lock().unwrap().push(request.clone());
     if path != PATH {

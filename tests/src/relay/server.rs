@@ -9,14 +9,16 @@ use std::time::Duration;
 
 use http::Request;
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper::server::conn::{http1, http2};
+use hyper::service::{HttpService, service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::Shared;
+use super::body::Outgoing;
 use super::serve::answer;
+use super::{Shared, Tls, tls};
 
 /// A relay that listens; dropping it closes the listener and breaks all connections.
 #[derive(Debug)]
@@ -65,6 +67,7 @@ impl Drop for Counted {
 
 async fn serve_connection(stream: TcpStream, shared: Arc<Shared>) {
     let _counted = Counted::new(&shared);
+    let tls = shared.behaviour.lock().unwrap().tls.clone();
     let handle = stream.as_fd().try_clone_to_owned();
     let reset = Reset::default();
     let wish = reset.clone();
@@ -72,15 +75,33 @@ async fn serve_connection(stream: TcpStream, shared: Arc<Shared>) {
         let (shared, reset) = (shared.clone(), reset.clone());
         async move { Ok::<_, Infallible>(answer(shared, reset, request).await) }
     });
-    let connection =
-        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     tokio::select! {
-        _ = connection => {}
+        () = serve(stream, tls, service) => {}
         () = wish.notified() => {
             if let Ok(handle) = handle {
                 rustix::net::sockopt::set_socket_linger(&handle, Some(Duration::ZERO)).ok();
             }
         }
+    }
+}
+
+/// Serves one connection to its end, as its client and the relay agree.
+async fn serve<S>(stream: TcpStream, tls: Option<Tls>, service: S)
+where
+    S: HttpService<Incoming, ResBody = Outgoing, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    let Some(tls) = tls else {
+        http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.ok();
+        return;
+    };
+    let Ok(stream) = tls.accept(stream).await else { return };
+    let is_http2 = tls::is_http2(&stream);
+    let stream = TokioIo::new(stream);
+    if is_http2 {
+        http2::Builder::new(TokioExecutor::new()).serve_connection(stream, service).await.ok();
+    } else {
+        http1::Builder::new().serve_connection(stream, service).await.ok();
     }
 }
 
