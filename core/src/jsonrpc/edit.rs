@@ -16,7 +16,7 @@ pub fn set_member(object: &Object<'_>, name: &str, value: &str) -> String {
     let text = object.text().trim_end();
     let end = text.len() - 1;
     let comma = if object.members().next().is_some() { "," } else { "" };
-    splice_into(text, end..end, &alloc::format!("{comma}{}:{value}", quoted(name)))
+    [&text[..end], comma, &quoted(name), ":", value, &text[end..]].concat()
 }
 
 /// The text of `object` with other values for these names, as far as they are there.

@@ -62,7 +62,7 @@ impl<'a> Response<'a> {
 /// A response of ours that carries this result, a JSON text.
 #[must_use]
 pub fn result_response(id: &Id, result: &str) -> Bytes {
-    Bytes::from(format!(r#"{{"jsonrpc":"2.0","id":{},"result":{result}}}"#, id.text()))
+    Bytes::from([r#"{"jsonrpc":"2.0","id":"#, id.text(), r#","result":"#, result, "}"].concat())
 }
 
 /// A response of ours that carries an error; `id` is null where there is none, `data` is a JSON text.

@@ -34,7 +34,9 @@ impl Proxy {
             return live.askers.into_iter().for_each(|asker| self.ask_for_receipt(&live.write.key, asker));
         }
         let mut write = live.write.clone();
-        write.params = queued_params(&write.params);
+        if live.hears_progress {
+            write.params = queued_params(&write.params);
+        }
         let entry = Entry { sent: down.sent, ..Entry::new(write, self.now, live.askers.clone()) };
         match self.outbox.push(entry) {
             Ok(place) => self.make_durable(place),
@@ -138,21 +140,24 @@ impl Proxy {
     }
 }
 
-/// The result that says that a write is queued: the receipt, as the seed wrote it, and the same as text.
+/// The result that says that a write is queued: the receipt, as the seed wrote it, and the same as text. Each is put
+/// together at once, since `format!` copies again and again what grows.
 fn receipt(tool: &str, key: &str, era: Era) -> String {
-    let (tool, key) = (quoted(tool), quoted(key));
-    let content = format!(r#"{{"queued":true,"tool":{tool},"idempotencyKey":{key},"note":"{NOTE}"}}"#);
+    let (tool, key) = (&*quoted(tool), &*quoted(key));
+    let content =
+        [r#"{"queued":true,"tool":"#, tool, r#","idempotencyKey":"#, key, r#","note":""#, NOTE, r#""}"#]
+            .concat();
     // The text is a JSON text in a JSON string: what is constant in it is written as it comes out in the end.
-    let (tool, key) = (quoted(&tool), quoted(&key));
-    let [tool, key] = [&tool, &key].map(|twice| &twice[1..twice.len() - 1]);
-    let text = format!(
-        r#""{{\n  \"queued\": true,\n  \"tool\": {tool},\n  \"idempotencyKey\": {key},\n  \"note\": \"{NOTE}\"\n}}""#
-    );
-    let result_type = match era {
-        Era::Legacy => "",
-        Era::Modern => r#""resultType":"complete","#,
+    let twice = [quoted(tool), quoted(key)];
+    let [tool, key] = twice.each_ref().map(|twice| &twice[1..twice.len() - 1]);
+    let head = r#"{\n  \"queued\": true,\n  \"tool\": "#;
+    let text =
+        [head, tool, r#",\n  \"idempotencyKey\": "#, key, r#",\n  \"note\": \""#, NOTE, r#"\"\n}"#].concat();
+    let head = match era {
+        Era::Legacy => r#"{"content":[{"type":"text","text":""#,
+        Era::Modern => r#"{"resultType":"complete","content":[{"type":"text","text":""#,
     };
-    format!(r#"{{{result_type}"content":[{{"type":"text","text":{text}}}],"structuredContent":{content}}}"#)
+    [head, &text, r#""}],"structuredContent":"#, &content, "}"].concat()
 }
 
 #[cfg(test)]

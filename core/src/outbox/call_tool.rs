@@ -32,7 +32,12 @@ impl Proxy {
     ) {
         let tool = params.and_then(|params| params.string("name"));
         let (Some(params), Some(tool)) = (params, tool) else { return self.pass(exchange) };
-        if !self.config.bufferable.iter().any(|known| *known == tool) || !has_usable_arguments(params) {
+        if !self.config.bufferable.iter().any(|known| *known == tool) {
+            return self.pass(exchange);
+        }
+        let arguments = params.object("arguments");
+        if arguments.is_none() && params.present("arguments").is_some() {
+            // What is no object is for the relay to refuse.
             return self.pass(exchange);
         }
         let Some(known) = self.exchanges.get(&exchange).cloned() else { return };
@@ -40,7 +45,7 @@ impl Proxy {
             let live = self.continuation(exchange, &known, &tool, params, name);
             return self.enter_lane(live);
         }
-        let keyed = self.keyed(&tool, params, known.era);
+        let keyed = self.keyed(&tool, params, arguments.as_ref(), known.era);
         if keyed.is_agents && self.answer_known_key(exchange, &tool, &keyed) {
             return;
         }
@@ -55,16 +60,17 @@ impl Proxy {
             askers: self.asker(exchange).into_iter().collect(),
             body,
             mirror,
+            hears_progress: hears_progress(params),
             cannot_queue: None,
         };
         self.enter_lane(live);
     }
 
-    fn keyed(&mut self, tool: &str, params: &Object<'_>, era: Era) -> Keyed {
+    fn keyed(&mut self, tool: &str, params: &Object<'_>, arguments: Option<&Object<'_>>, era: Era) -> Keyed {
         let definition = self.menus.definition(era, tool).cloned();
         let random = &mut self.random;
         let mint = || format!("mcp-{tool}-{}", random.uuid());
-        with_key(params, definition.as_ref().map(|tool| tool.text()), mint)
+        with_key(params, arguments, definition.as_ref().map(|tool| tool.text()), mint)
     }
 
     /// A call that cannot be queued: it keeps its place in the order, and is sent as it is.
@@ -80,7 +86,8 @@ impl Proxy {
         let keyed = Keyed { key, params: params.text().to_owned(), header: None, is_agents: false };
         let askers = self.asker(exchange).into_iter().collect();
         let write = write_of(known, tool, keyed);
-        Live { write, askers, body: Bytes::new(), mirror: Vec::new(), cannot_queue: Some(name) }
+        let mirror = Vec::new();
+        Live { write, askers, body: Bytes::new(), mirror, hears_progress: false, cannot_queue: Some(name) }
     }
 
     /// A key that is here already is not queued twice (B-5.7). Whether it was answered, or will be with the
@@ -140,7 +147,7 @@ fn write_of(known: &Exchange, tool: &str, keyed: Keyed) -> Write {
     }
 }
 
-/// Arguments that are no object are for the relay to refuse.
-fn has_usable_arguments(params: &Object<'_>) -> bool {
-    params.present("arguments").is_none() || params.object("arguments").is_some()
+/// Whether the agent wants to be told how far the call is (MCP 2025-03-26, Progress).
+fn hears_progress(params: &Object<'_>) -> bool {
+    params.object("_meta").is_some_and(|meta| meta.get("progressToken").is_some())
 }

@@ -34,6 +34,8 @@ pub(crate) struct Live {
     pub(super) body: Bytes,
     /// The header that mirrors a key of ours.
     pub(super) mirror: Vec<Header>,
+    /// The agent is told how far it is, as long as it is live.
+    pub(super) hears_progress: bool,
     /// What it carries that forbids to queue it (B-5.11).
     pub(super) cannot_queue: Option<&'static str>,
 }

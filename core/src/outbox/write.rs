@@ -38,15 +38,15 @@ pub(crate) struct Keyed {
     pub(crate) is_agents: bool,
 }
 
-/// Puts the key in: the agent's own where it has one, else the one that `mint` makes. `definition` is the
-/// tool's definition, where it is known.
+/// Puts the key in: the agent's own where it has one, else the one that `mint` makes. `arguments` are those in `params`,
+/// `definition` is the tool's definition, where it is known.
 pub(crate) fn with_key(
     params: &Object<'_>,
+    arguments: Option<&Object<'_>>,
     definition: Option<&str>,
     mint: impl FnOnce() -> String,
 ) -> Keyed {
-    let arguments = params.object("arguments");
-    let own = arguments.as_ref().and_then(|arguments| arguments.string("idempotencyKey"));
+    let own = arguments.and_then(|arguments| arguments.string("idempotencyKey"));
     if let Some(key) = own.filter(|key| !key.is_empty()) {
         return Keyed { key: key.into(), params: params.text().into(), header: None, is_agents: true };
     }
@@ -57,7 +57,7 @@ pub(crate) fn with_key(
         let meta = set_in(meta.as_ref(), META_KEY, &quoted(&key));
         return Keyed { params: set_member(params, "_meta", &meta), key, header: None, is_agents: false };
     }
-    let arguments = set_in(arguments.as_ref(), "idempotencyKey", &quoted(&key));
+    let arguments = set_in(arguments, "idempotencyKey", &quoted(&key));
     let header = schema.as_ref().and_then(mirror_of).map(|name| Header::new(name, key.clone()));
     Keyed { params: set_member(params, "arguments", &arguments), key, header, is_agents: false }
 }
@@ -114,7 +114,8 @@ mod tests {
     use super::*;
 
     fn keyed(params: &str, definition: Option<&str>) -> Keyed {
-        with_key(&Object::parse(params).unwrap(), definition, || "K".into())
+        let params = Object::parse(params).unwrap();
+        with_key(&params, params.object("arguments").as_ref(), definition, || "K".into())
     }
 
     #[test]
