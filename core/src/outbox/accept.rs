@@ -33,22 +33,21 @@ impl Proxy {
         if self.outbox.place_of(&live.write.key).is_some() {
             return live.askers.into_iter().for_each(|asker| self.ask_for_receipt(&live.write.key, asker));
         }
-        let mut write = live.write.clone();
-        if live.hears_progress {
+        if !self.outbox.has_room_for(&live.write) {
+            let limits = &self.config.limits;
+            let message = format!(
+                "relay unreachable: {}; the outbox is full ({} writes or {} bytes at the most), nothing was queued",
+                down.reason, limits.outbox_entries, limits.outbox_bytes
+            );
+            return self.refuse_write(&live, code::OUTBOX_FULL, &message, down.sent);
+        }
+        let Live { mut write, askers, hears_progress, .. } = live;
+        if hears_progress {
             write.params = queued_params(&write.params);
         }
-        let entry = Entry { sent: down.sent, ..Entry::new(write, self.now, live.askers.clone()) };
-        match self.outbox.push(entry) {
-            Ok(place) => self.make_durable(place),
-            Err(super::Full) => {
-                let limits = &self.config.limits;
-                let message = format!(
-                    "relay unreachable: {}; the outbox is full ({} writes or {} bytes at the most), nothing was queued",
-                    down.reason, limits.outbox_entries, limits.outbox_bytes
-                );
-                self.refuse_write(&live, code::OUTBOX_FULL, &message, down.sent);
-            }
-        }
+        let entry = Entry { sent: down.sent, ..Entry::new(write, self.now, askers) };
+        let place = self.outbox.push(entry);
+        self.make_durable(place);
     }
 
     fn refuse_write(&mut self, live: &Live, code: i64, message: &str, sent: Sent) {
@@ -134,8 +133,7 @@ impl Proxy {
         entry.last_error = dead.last_error;
         entry.relay_answer = dead.relay_answer;
         self.forget_write(place);
-        let place = Place(self.outbox.last_place.0 + 1);
-        self.outbox.insert(place, entry);
+        let place = self.outbox.push(entry);
         self.make_durable(place);
     }
 }

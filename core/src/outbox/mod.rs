@@ -36,10 +36,6 @@ pub(crate) struct Outbox {
     pub(crate) courier: Courier,
 }
 
-/// There is no room for another write (B-5.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Full;
-
 impl Outbox {
     pub(crate) fn new(limits: Limits, backoff: Backoff, now: Timestamp) -> Self {
         Self {
@@ -77,16 +73,17 @@ impl Outbox {
         Some(entry)
     }
 
+    /// Whether one more write may be queued (B-5.4).
+    fn has_room_for(&self, write: &Write) -> bool {
+        self.entries.len() < self.limits.outbox_entries
+            && self.bytes.saturating_add(write.size()) <= self.limits.outbox_bytes
+    }
+
     /// Gives a write its place, behind all others.
-    fn push(&mut self, entry: Entry) -> Result<Place, Full> {
-        let is_full = self.entries.len() >= self.limits.outbox_entries
-            || self.bytes.saturating_add(entry.write.size()) > self.limits.outbox_bytes;
-        if is_full {
-            return Err(Full);
-        }
+    fn push(&mut self, entry: Entry) -> Place {
         let place = Place(self.last_place.0 + 1);
         self.insert(place, entry);
-        Ok(place)
+        place
     }
 
     fn insert(&mut self, place: Place, entry: Entry) {
