@@ -77,18 +77,20 @@ async fn all_that_is_done_without_tls_is_done_with_it() {
     }
 }
 
-/// More than what is on its way at once on a connection of HTTP/2, or in a record of TLS.
+/// More than what may be on its way at once on a connection of HTTP/2, or in a record of TLS.
 #[tokio::test]
 async fn large_messages_cross_byte_for_byte() {
-    const LARGE: usize = 1 << 20;
+    const LARGE: usize = 9 << 20;
     for (protocols, _) in PROTOCOLS {
         let authority = Authority::new();
         let relay = relay(&authority, protocols, |relay| relay).await;
         let proxy = proxy(&relay, &authority).start().await;
         let answer = format!(r#"{{"jsonrpc":"2.0","id":$ID,"result":"{}"}}"#, "a".repeat(LARGE));
         relay.always(On::Any, Fault::Answer(Canned::new(200, "application/json", answer)));
-        let body =
-            format!(r#"{{"jsonrpc":"2.0","id":7,"method":"x/y","params":{{"x":"{}"}}}}"#, "b".repeat(LARGE));
+        let body = format!(
+            r#"{{"jsonrpc":"2.0","id":7,"method":"x/y","params":{{"x":"{}"}}}}"#,
+            "b".repeat(LARGE / 3)
+        );
         for _ in 0..3 {
             let answered = proxy.agent().post(body.clone()).send().await;
             assert!(answered.text().ends_with(r#"aaa"}"#) && answered.body.len() > LARGE);
@@ -116,7 +118,7 @@ async fn more_streams_than_a_connection_of_http2_carries_share_some_and_keep_not
 
 #[tokio::test]
 async fn a_connection_of_http2_stays_open_while_it_is_used_and_no_longer() {
-    const UNUSED: Duration = Duration::from_secs(9);
+    const UNUSED: Duration = Duration::from_secs(12);
     let authority = Authority::new();
     let relay = relay(&authority, HTTP2, RelayBuilder::streams).await;
     let proxy = proxy(&relay, &authority).start().await;
@@ -177,6 +179,30 @@ async fn a_relay_with_a_wrong_certificate_is_down_and_is_sent_nothing() {
         relay.start_again().await;
         assert_eq!(relay.applied_are(1).await[0].text(), "x");
     }
+}
+
+/// It takes connections, and says nothing. Nothing was sent to it, so nobody waits for an answer.
+#[tokio::test]
+async fn a_relay_that_does_not_agree_on_tls_is_down() {
+    let listener = port::listen_anywhere().await;
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let mute = tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((connection, _)) = listener.accept().await {
+            held.push(connection);
+        }
+    });
+    let authority = Authority::new();
+    let proxy = Proxy::to_url(&url).env("SSL_CERT_FILE", authority.file().to_str().unwrap());
+    let proxy = proxy.relay_timeout("300ms").start().await;
+    let agent = proxy.agent();
+    for _ in 0..2 {
+        let refused = agent.tools_call("relay_list_messages", "{}").await.error();
+        assert_eq!(refused["message"], "relay unreachable: no connection within 300ms");
+        assert_eq!(refused["data"]["delivered"], "no");
+    }
+    agent.tools_call("relay_reply", r#"{"text":"x"}"#).await.result();
+    mute.abort();
 }
 
 /// A TLS connection that ends without a word may have been cut by anybody; servers log it as an error.

@@ -26,6 +26,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use relay_mcp_core::{RelayFailure, Sent};
 use rustls::{ClientConfig, RootCertStore};
+use tokio::time::timeout;
 
 use crate::headers;
 use crate::token::{Bearer, TokenSource};
@@ -47,6 +48,8 @@ pub struct RelayClient(Arc<Inner>);
 
 struct Inner {
     connector: HttpsConnector<HttpConnector>,
+    /// For a name, a connection and its handshakes.
+    connect_timeout: Duration,
     pool: Pool,
     endpoint: Target,
     token: TokenSource,
@@ -95,7 +98,7 @@ impl RelayClient {
                 .wrap_connector(tcp)
         };
         let endpoint = Target::new(endpoint.clone()).ok_or(RelayClientError::NoHost(endpoint))?;
-        Ok(Self(Arc::new(Inner { connector, pool: Pool::default(), endpoint, token })))
+        Ok(Self(Arc::new(Inner { connector, connect_timeout, pool: Pool::default(), endpoint, token })))
     }
 
     /// Makes a request with the live token, which is sent when what comes back is polled. Gives the token that it
@@ -153,7 +156,8 @@ impl Inner {
         target: Option<Box<Target>>,
     ) -> Result<Response<RelayBody>, RelayFailure> {
         let target = target.as_deref().unwrap_or(&self.endpoint);
-        let opened = Connection::open(self.connector.clone(), target).await;
+        let opening = timeout(self.connect_timeout, Connection::open(self.connector.clone(), target));
+        let opened = opening.await.map_err(|_| too_late(self.connect_timeout))?;
         let mut connection = opened.map_err(|error| failed(Sent::No, &*error))?;
         self.pool.share(&connection);
         let mut sent = connection.send(request, target);
@@ -179,6 +183,10 @@ impl Inner {
 /// The request, where nothing of it was sent.
 fn unsent(mut error: TrySendError<Sending>) -> Result<Sending, RelayFailure> {
     error.take_message().ok_or_else(|| failed(Sent::Unknown, error.error()))
+}
+
+fn too_late(time: Duration) -> RelayFailure {
+    RelayFailure { sent: Sent::No, reason: format!("no connection within {time:?}") }
 }
 
 fn failed(sent: Sent, error: &dyn Error) -> RelayFailure {
