@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
-use crate::relay_client::RelayBody;
+use crate::relay_client::{Incomplete, RelayBody};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
@@ -95,7 +95,7 @@ impl AgentBody {
 pub enum BrokenOff {
     /// The relay's answer broke off.
     #[error("the relay's answer broke off: {0}")]
-    Relay(#[from] hyper::Error),
+    Relay(#[from] Incomplete),
     /// The machine broke the exchange off, or the agent reads too slowly.
     #[error("the answer was broken off")]
     Here,

@@ -16,6 +16,17 @@ pub struct RelayBody {
     lease: Option<Lease>,
 }
 
+/// An answer is not all here, and no more of it will come.
+#[derive(Debug, thiserror::Error)]
+pub enum Incomplete {
+    /// Its connection broke off, or what came is no HTTP.
+    #[error(transparent)]
+    Http(#[from] hyper::Error),
+    /// It came to an end that is none.
+    #[error("it ended too early")]
+    Ended,
+}
+
 /// A connection that is needed until the body has come.
 pub(super) struct Lease {
     pub(super) connection: Connection,
@@ -47,17 +58,17 @@ impl RelayBody {
 
 impl Body for RelayBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Incomplete;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Incomplete>>> {
         let Self { body, lease } = &mut *self;
         let body = Pin::new(body);
         let polled = match lease {
             Some(lease) => lease.connection.poll_frame(body, context),
-            None => body.poll_frame(context),
+            None => body.poll_frame(context).map_err(Incomplete::Http),
         };
         if !matches!(polled, Poll::Pending | Poll::Ready(Some(Err(_)))) {
             self.give_back_at_the_end(matches!(polled, Poll::Ready(None)));

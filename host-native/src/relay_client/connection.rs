@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +16,7 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::{Connection as _, HttpConnector};
 use tower_service::Service;
 
+use super::body::Incomplete;
 use super::http1::Http1;
 use super::http2::Http2;
 use super::target::Target;
@@ -83,12 +84,18 @@ impl Connection {
     /// The next of an answer's body.
     pub(super) fn poll_frame(
         &mut self,
-        body: Pin<&mut Incoming>,
+        mut body: Pin<&mut Incoming>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Incomplete>>> {
         match self {
-            Self::Http1(connection) => connection.poll_frame(body, context),
-            Self::Http2(_) => body.poll_frame(context),
+            Self::Http1(connection) => {
+                Poll::Ready(ready!(connection.poll_frame(body, context)).map(|read| Ok(read?)))
+            }
+            Self::Http2(_) => match ready!(body.as_mut().poll_frame(context)) {
+                Some(read) => Poll::Ready(Some(Ok(read?))),
+                // The relay may break it off and say that nothing is wrong.
+                None => Poll::Ready((!body.is_end_stream()).then_some(Err(Incomplete::Ended))),
+            },
         }
     }
 }

@@ -31,7 +31,7 @@ use tokio::time::timeout;
 use crate::headers;
 use crate::token::{Bearer, TokenSource};
 use body::Lease;
-pub use body::RelayBody;
+pub use body::{Incomplete, RelayBody};
 use connection::{Connection, KEEPALIVE, Sending};
 use pool::Pool;
 use target::Target;
@@ -164,7 +164,7 @@ impl Inner {
         match poll_fn(|context| connection.poll_sent(&mut sent, context)).await {
             Ok(response) => self.answered(response, connection),
             Err(mut error) => {
-                let sent = error.take_message().map_or(Sent::Unknown, |_| Sent::No);
+                let sent = error.take_message().map_or_else(|| sent_with(error.error()), |_| Sent::No);
                 Err(failed(sent, error.error()))
             }
         }
@@ -182,7 +182,17 @@ impl Inner {
 
 /// The request, where nothing of it was sent.
 fn unsent(mut error: TrySendError<Sending>) -> Result<Sending, RelayFailure> {
-    error.take_message().ok_or_else(|| failed(Sent::Unknown, error.error()))
+    error.take_message().ok_or_else(|| failed(sent_with(error.error()), error.error()))
+}
+
+/// Whether a request that came to this end may have been done. Over HTTP/2 a relay can say that it was not (RFC 9113, 8.7):
+/// by a reset, or by going away before it.
+fn sent_with(error: &hyper::Error) -> Sent {
+    let said = error.source().and_then(|error| error.downcast_ref::<h2::Error>());
+    let was_refused = said.is_some_and(|said| {
+        said.is_remote() && (said.is_go_away() || said.reason() == Some(h2::Reason::REFUSED_STREAM))
+    });
+    if was_refused { Sent::No } else { Sent::Unknown }
 }
 
 fn too_late(time: Duration) -> RelayFailure {

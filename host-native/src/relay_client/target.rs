@@ -48,6 +48,8 @@ impl Target {
 
     pub(super) fn address_http2(&self, request: &mut Sending) {
         *request.uri_mut() = self.absolute.clone();
+        // From where it was to be sent first, perhaps.
+        request.headers_mut().remove(HOST);
     }
 }
 

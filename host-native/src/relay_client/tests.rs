@@ -206,21 +206,98 @@ async fn an_answer_that_nobody_reads_on_closes_its_connection() {
     tokio::time::timeout(Duration::from_secs(5), played).await.unwrap().unwrap();
 }
 
+/// A connection of HTTP/2 on which this relay answers as `answer` says, from the body of a request.
+async fn http2<A>(relay: &Relay, client: &RelayClient, most_streams: u32, answer: A)
+where
+    A: Fn(Request<h2::RecvStream>, h2::server::SendResponse<Bytes>) + Send + 'static,
+{
+    let stream = TcpStream::connect(relay.0.local_addr().unwrap()).await.unwrap();
+    let served = relay.accept().await;
+    tokio::spawn(async move {
+        let mut server = h2::server::Builder::new();
+        let mut served = server.max_concurrent_streams(most_streams).handshake(served).await.unwrap();
+        while let Some(Ok((request, respond))) = served.accept().await {
+            answer(request, respond);
+        }
+    });
+    client.0.pool.share(&Connection::Http2(Http2::over(TokioIo::new(stream)).await.unwrap()));
+}
+
+/// Sends the head of an answer, and a little of its body.
+fn begin(respond: &mut h2::server::SendResponse<Bytes>, is_all: bool) -> h2::SendStream<Bytes> {
+    let mut body = respond.send_response(Response::new(()), false).unwrap();
+    body.send_data(Bytes::from_static(b"ok"), is_all).unwrap();
+    body
+}
+
 /// More would wait unsent, behind streams perhaps, which do not end.
 #[tokio::test]
-async fn a_connection_of_http2_carries_as_many_requests_as_servers_take_and_others_need_another() {
-    let (relay, client) = Relay::listen().await;
-    let stream = TcpStream::connect(relay.0.local_addr().unwrap()).await.unwrap();
-    let first = Connection::Http2(Http2::over(TokioIo::new(stream)).await.unwrap());
-    let pool = &client.0.pool;
-    pool.share(&first);
-    pool.take_back(first);
-    for _ in 0..2 {
-        let mut carried: Vec<Connection> = std::iter::from_fn(|| pool.take()).take(1_000).collect();
-        assert!((32..=100).contains(&carried.len()), "{}", carried.len());
-        for done in carried.split_off(10) {
-            pool.take_back(done);
+async fn a_connection_of_http2_carries_as_many_requests_as_the_relay_takes_and_others_need_another() {
+    for (allowed, carried) in [(10, 10..=10), (1_000, 32..=100)] {
+        let (relay, client) = Relay::listen().await;
+        http2(&relay, &client, allowed, |_, mut respond| drop(begin(&mut respond, true))).await;
+        for _ in 0..2 {
+            assert_eq!(ask(&client, Bytes::new()).await.unwrap().1, "ok", "what it takes is known then");
         }
-        assert!(pool.take().is_some(), "there is room again");
+        let pool = &client.0.pool;
+        for _ in 0..2 {
+            let mut taken: Vec<Connection> = std::iter::from_fn(|| pool.take()).take(1_000).collect();
+            assert!(carried.contains(&taken.len()), "{} of {allowed}", taken.len());
+            for done in taken.split_off(1) {
+                pool.take_back(done);
+            }
+            assert!(pool.take().is_some(), "there is room again");
+        }
     }
+}
+
+#[tokio::test]
+async fn what_the_relay_says_over_http2_that_it_did_not_do_was_not_sent() {
+    for (reason, sent) in
+        [(h2::Reason::REFUSED_STREAM, Sent::No), (h2::Reason::INTERNAL_ERROR, Sent::Unknown)]
+    {
+        let (relay, client) = Relay::listen().await;
+        http2(&relay, &client, 100, move |_, mut respond| respond.send_reset(reason)).await;
+        assert_eq!(ask(&client, Bytes::from_static(b"{}")).await.unwrap_err().sent, sent, "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_over_http2_that_is_broken_off_in_peace_is_broken_off() {
+    let (relay, client) = Relay::listen().await;
+    http2(&relay, &client, 100, |_, mut respond| {
+        let mut body = begin(&mut respond, false);
+        tokio::spawn(async move {
+            moment().await;
+            body.send_reset(h2::Reason::NO_ERROR);
+        });
+    })
+    .await;
+    let (_, answer) = client.send(Method::POST, None, HeaderMap::new(), Bytes::from_static(b"{}"));
+    assert!(answer.await.unwrap().into_body().collect().await.is_err());
+}
+
+/// B-7.4: as much of it waits as fits, and the rest at the relay.
+#[tokio::test]
+async fn answers_over_http2_that_nobody_reads_keep_no_other_waiting() {
+    const UNREAD: usize = 50;
+    let (relay, client) = Relay::listen().await;
+    http2(&relay, &client, 100, |request, mut respond| {
+        if request.method() == Method::POST {
+            return drop(begin(&mut respond, true));
+        }
+        let mut body = begin(&mut respond, false);
+        body.send_data(vec![b'x'; 4 << 20].into(), true).unwrap();
+    })
+    .await;
+    let mut unread = Vec::new();
+    for _ in 0..UNREAD {
+        let (_, answer) = client.send(Method::GET, None, HeaderMap::new(), Bytes::new());
+        unread.push(answer.await.unwrap());
+    }
+    moment().await;
+    let answer = tokio::time::timeout(Duration::from_secs(5), ask(&client, Bytes::from_static(b"{}")));
+    assert_eq!(answer.await.expect("it is kept waiting").unwrap().1, "ok");
+    let read = unread.pop().unwrap().into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(read.len(), 2 + (4 << 20));
 }
