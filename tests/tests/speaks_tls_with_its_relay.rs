@@ -114,6 +114,11 @@ async fn more_streams_than_a_connection_of_http2_carries_share_some_and_keep_not
     }
     agent.tools_call("relay_list_messages", "{}").await.result();
     assert!((2..=8).contains(&relay.connections()), "{} connections", relay.connections());
+
+    relay.stop().await;
+    relay.start_again().await;
+    until_true("the relay has all streams again", || relay.open_streams() == STREAMS).await;
+    assert!((2..=8).contains(&relay.connections()), "{} connections, all at once", relay.connections());
 }
 
 #[tokio::test]

@@ -156,10 +156,10 @@ impl Inner {
         target: Option<Box<Target>>,
     ) -> Result<Response<RelayBody>, RelayFailure> {
         let target = target.as_deref().unwrap_or(&self.endpoint);
-        let opening = timeout(self.connect_timeout, Connection::open(self.connector.clone(), target));
-        let opened = opening.await.map_err(|_| too_late(self.connect_timeout))?;
+        let opening = self.pool.open(Connection::open(self.connector.clone(), target));
+        let opened = timeout(self.connect_timeout, opening).await;
+        let opened = opened.map_err(|_| too_late(self.connect_timeout))?;
         let mut connection = opened.map_err(|error| failed(Sent::No, &*error))?;
-        self.pool.share(&connection);
         let mut sent = connection.send(request, target);
         match poll_fn(|context| connection.poll_sent(&mut sent, context)).await {
             Ok(response) => self.answered(response, connection),

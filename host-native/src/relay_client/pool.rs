@@ -19,25 +19,41 @@ const LONGEST_UNSENT: Duration = Duration::from_secs(30);
 
 /// Open connections that take a request. Cheap to clone; all clones are the same one.
 #[derive(Clone, Default)]
-pub(super) struct Pool(Arc<Mutex<Kept>>);
+pub(super) struct Pool(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    kept: Mutex<Kept>,
+    /// Who opens a connection for others too.
+    turns: tokio::sync::Mutex<()>,
+}
 
 #[derive(Default)]
 struct Kept {
-    /// At nobody's disposal. The one that was used last comes last, and is used first: what is not needed grows old.
+    /// Used by nobody. The one that was used last comes last, and is used first: what is not needed grows old.
     idle: Vec<(Http1, Instant)>,
     /// With whatever is under way on them, and when that was last seen. The first with room is used.
     shared: Vec<(Http2, Instant)>,
+    /// Whether the relay did when it was last connected to.
+    speaks_http2: bool,
     /// Whether somebody comes to close the old ones.
     is_swept: bool,
+}
+
+impl Kept {
+    fn take_shared(&mut self) -> Option<Connection> {
+        let (connection, used) = self.shared.iter_mut().find(|(shared, _)| shared.has_room())?;
+        *used = Instant::now();
+        Some(Connection::Http2(connection.shared()))
+    }
 }
 
 impl Pool {
     /// A connection that takes a request, as far as was noticed.
     pub(super) fn take(&self) -> Option<Connection> {
         let mut kept = self.lock();
-        if let Some((connection, used)) = kept.shared.iter_mut().find(|(shared, _)| shared.has_room()) {
-            *used = Instant::now();
-            return Some(Connection::Http2(connection.shared()));
+        if let Some(connection) = kept.take_shared() {
+            return Some(connection);
         }
         while let Some((connection, since)) = kept.idle.pop() {
             if since.elapsed() < LONGEST_IDLE && connection.is_ready() {
@@ -48,13 +64,27 @@ impl Pool {
         None
     }
 
-    /// Lets others use a new connection too, if it is one for many requests at once.
-    pub(super) fn share(&self, connection: &Connection) {
-        if let Connection::Http2(connection) = connection {
-            let mut kept = self.lock();
+    /// A connection that is opened now, or one that somebody else has opened meanwhile, for many requests at once.
+    pub(super) async fn open<E>(
+        &self,
+        open: impl Future<Output = Result<Connection, E>>,
+    ) -> Result<Connection, E> {
+        let speaks_http2 = self.lock().speaks_http2;
+        // Where the last one was for many, the next will be: one after the other looks whether it is here.
+        let _turn = if speaks_http2 { Some(self.0.turns.lock().await) } else { None };
+        let opened = self.lock().take_shared();
+        let connection = match opened {
+            Some(connection) => return Ok(connection),
+            None => open.await?,
+        };
+        let mut kept = self.lock();
+        kept.speaks_http2 = matches!(connection, Connection::Http2(_));
+        if let Connection::Http2(connection) = &connection {
             kept.shared.push((connection.shared(), Instant::now()));
             self.have_swept(&mut kept);
         }
+        drop(kept);
+        Ok(connection)
     }
 
     /// Takes back a connection, for the next request. One that is shared is here already.
@@ -100,17 +130,17 @@ impl Pool {
                 if connection.is_shared() {
                     *used = Instant::now();
                 }
-                !connection.is_closed() && used.elapsed() < LONGEST_IDLE
+                connection.takes_requests() && used.elapsed() < LONGEST_IDLE
             });
             if kept.idle.is_empty() && kept.shared.is_empty() {
                 // A burst leaves no memory behind.
-                *kept = Kept::default();
+                *kept = Kept { speaks_http2: kept.speaks_http2, ..Kept::default() };
                 return;
             }
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

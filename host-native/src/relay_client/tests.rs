@@ -220,7 +220,8 @@ where
             answer(request, respond);
         }
     });
-    client.0.pool.share(&Connection::Http2(Http2::over(TokioIo::new(stream)).await.unwrap()));
+    let connection = async { Http2::over(TokioIo::new(stream)).await.map(Connection::Http2) };
+    client.0.pool.open(connection).await.unwrap();
 }
 
 /// Sends the head of an answer, and a little of its body.
@@ -300,4 +301,44 @@ async fn answers_over_http2_that_nobody_reads_keep_no_other_waiting() {
     assert_eq!(answer.await.expect("it is kept waiting").unwrap().1, "ok");
     let read = unread.pop().unwrap().into_body().collect().await.unwrap().to_bytes();
     assert_eq!(read.len(), 2 + (4 << 20));
+}
+
+/// Its path may have died in silence, which is found out much later.
+#[tokio::test]
+async fn after_waiting_in_vain_over_http2_the_next_request_goes_another_way() {
+    let (relay, client) = Relay::listen().await;
+    http2(&relay, &client, 100, |request, mut respond| {
+        if request.method() == Method::GET {
+            drop(begin(&mut respond, true));
+        } else {
+            tokio::spawn(async move { poll_fn(|context| respond.poll_reset(context)).await });
+        }
+    })
+    .await;
+    let other = client.send(Method::GET, None, HeaderMap::new(), Bytes::new()).1.await.unwrap();
+    let (_, answer) = client.send(Method::POST, None, HeaderMap::new(), Bytes::from_static(b"{}"));
+    assert!(tokio::time::timeout(Duration::from_millis(50), answer).await.is_err());
+    assert!(client.0.pool.take().is_none());
+    assert_eq!(other.into_body().collect().await.unwrap().to_bytes(), "ok", "what is under way goes on");
+}
+
+#[tokio::test]
+async fn requests_that_find_no_connection_of_http2_wait_for_the_same() {
+    let (relay, client) = Relay::listen().await;
+    http2(&relay, &client, 100, |_, _| ()).await;
+    let pool = &client.0.pool;
+    let mut unanswered = pool.take().unwrap();
+    drop(unanswered.send(Request::new(Full::default()), &client.0.endpoint));
+    assert!(pool.take().is_none(), "that one is in doubt");
+    let address = relay.0.local_addr().unwrap();
+    let open = || {
+        pool.open(async {
+            let stream = TcpStream::connect(address).await.unwrap();
+            Http2::over(TokioIo::new(stream)).await.map(Connection::Http2)
+        })
+    };
+    let (first, second, third) = tokio::join!(open(), open(), open());
+    assert!([&first, &second, &third].iter().all(|opened| opened.is_ok()));
+    relay.accept().await;
+    assert!(tokio::time::timeout(Duration::from_millis(50), relay.accept()).await.is_err(), "one is enough");
 }
