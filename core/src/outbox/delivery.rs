@@ -217,10 +217,21 @@ impl Proxy {
         entry.last_error = Some(reason.into());
         let key = entry.write.key.clone();
         let wait = self.outbox.courier.wait(&mut self.random, retry_after);
-        self.outbox.courier.waits_since = self.now;
-        self.outbox.courier.is_asked_to_wait = retry_after.is_some();
-        self.timers.set(Why::Delivery, self.now + wait);
+        self.wait_to_deliver(wait, retry_after.is_some());
         self.observe(Observation::WriteRetried { key, reason: reason.into(), wait });
+    }
+
+    fn wait_to_deliver(&mut self, wait: Duration, is_asked: bool) {
+        self.outbox.courier.waits_since = self.now;
+        self.outbox.courier.is_asked_to_wait = is_asked;
+        self.timers.set(Why::Delivery, self.now + wait);
+    }
+
+    /// The relay may have asked a live write to wait, which was queued: so the queue does (OUTBOX G6).
+    pub(super) fn wait_as_asked(&mut self, retry_after: Option<Duration>) {
+        if let Some(wait) = retry_after.filter(|_| self.outbox.has_backlog()) {
+            self.wait_to_deliver(wait, true);
+        }
     }
 
     /// It was discarded by hand while it was before the relay: nothing of it is left to wait for.

@@ -198,6 +198,7 @@ impl Proxy {
         let Some(flight) = self.land() else { return };
         if !flight.live.askers.is_empty() {
             self.queue(flight.live, down);
+            self.wait_as_asked(down.retry_after);
         }
         self.send_next_write();
     }

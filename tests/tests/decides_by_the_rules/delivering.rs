@@ -150,6 +150,19 @@ fn b_5_8_retry_after_is_honoured() {
     }
 }
 
+/// It would be asked again at once otherwise.
+#[test]
+fn g6_what_the_relay_asks_of_a_live_write_the_queue_keeps_to() {
+    let mut host = Host::new(Config::default());
+    let exchange = host.request(keyed_write(1, "k", "hi"));
+    let from = host.now;
+    host.relay_says_with(503, &[("retry-after", "60")], "");
+    host.store_all();
+    assert!(host.is_queued(exchange));
+    pass_to_delivery(&mut host);
+    assert!(host.now >= from + 60_000, "{}", host.now - from);
+}
+
 #[test]
 fn b_5_8_waiting_is_cut_short_when_the_relay_is_back() {
     let mut host = is_delivered();
