@@ -22,7 +22,7 @@ const NOTE: &str = "Relay was unreachable; your call was queued durably and will
 
 impl Proxy {
     /// Appends a live write to the outbox; those who wait for it get their receipts when it is durable.
-    pub(super) fn queue(&mut self, live: Live, down: &Down) {
+    pub(super) fn queue(&mut self, mut live: Live, down: &Down) {
         if let Some(name) = live.cannot_queue {
             let message = format!(
                 "relay unreachable: {}; a call that carries {name} cannot be queued, send it again later",
@@ -33,6 +33,9 @@ impl Proxy {
         if self.outbox.place_of(&live.write.key).is_some() {
             return live.askers.into_iter().for_each(|asker| self.ask_for_receipt(&live.write.key, asker));
         }
+        if live.hears_progress {
+            live.write.params = queued_params(&live.write.params);
+        }
         if !self.outbox.has_room_for(&live.write) {
             let limits = &self.config.limits;
             let message = format!(
@@ -41,11 +44,7 @@ impl Proxy {
             );
             return self.refuse_write(&live, code::OUTBOX_FULL, &message, down.sent);
         }
-        let Live { mut write, askers, hears_progress, .. } = live;
-        if hears_progress {
-            write.params = queued_params(&write.params);
-        }
-        let entry = Entry { sent: down.sent, ..Entry::new(write, self.now, askers) };
+        let entry = Entry { sent: down.sent, ..Entry::new(live.write, self.now, live.askers) };
         let place = self.outbox.push(entry);
         self.make_durable(place);
     }

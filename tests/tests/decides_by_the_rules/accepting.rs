@@ -267,6 +267,19 @@ fn b_5_11_a_call_that_somebody_must_answer_is_refused_not_queued() {
 }
 
 #[test]
+fn b_5_11_what_is_not_queued_of_a_write_takes_no_room() {
+    let mut config = Config::default();
+    config.limits.outbox_bytes = 400;
+    let mut host = Host::new(config);
+    let mut params = tool("relay_reply", &json!({ "idempotencyKey": "k" }));
+    params["_meta"] = json!({ "progressToken": "t".repeat(400) });
+    let exchange = host.request(modern(1, "tools/call", &params));
+    host.relay_is_away();
+    host.store_all();
+    assert!(host.is_queued(exchange));
+}
+
+#[test]
 fn b_5_11_queued_params_keep_meta_version_and_headers() {
     let mut host = Host::new(Config::default());
     let mut params = tool("relay_reply", &json!({ "idempotencyKey": "k" }));
