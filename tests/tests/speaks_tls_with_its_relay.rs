@@ -199,13 +199,11 @@ async fn a_relay_that_does_not_agree_on_tls_is_down() {
     });
     let authority = Authority::new();
     let proxy = Proxy::to_url(&url).env("SSL_CERT_FILE", authority.file().to_str().unwrap());
-    let proxy = proxy.relay_timeout("300ms").start().await;
+    let proxy = proxy.relay_timeout("1s").start().await;
     let agent = proxy.agent();
-    for _ in 0..2 {
-        let refused = agent.tools_call("relay_list_messages", "{}").await.error();
-        assert_eq!(refused["message"], "relay unreachable: no connection within 300ms");
-        assert_eq!(refused["data"]["delivered"], "no");
-    }
+    let refused = agent.tools_call("relay_list_messages", "{}").await.error();
+    assert_eq!(refused["message"], "relay unreachable: no connection within 1s");
+    assert_eq!(refused["data"]["delivered"], "no");
     agent.tools_call("relay_reply", r#"{"text":"x"}"#).await.result();
     mute.abort();
 }

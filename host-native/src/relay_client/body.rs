@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use super::connection::Connection;
 use super::pool::Pool;
 
-/// A body, as it comes. Read to its end it gives its connection back; dropped before, it closes it.
+/// A body, as it comes. Read to its end it gives its connection back; dropped before, it closes it, unless others use it too.
 pub struct RelayBody {
     body: Incoming,
     lease: Option<Lease>,

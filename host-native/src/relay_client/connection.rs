@@ -39,8 +39,22 @@ pub(super) enum Connection {
 /// What becomes of a request.
 pub(super) type Sent = Pin<Box<dyn Future<Output = Answered> + Send>>;
 
-/// The head of its answer, or why there is none, with the request where it was not sent.
-pub(super) type Answered = Result<Response<Incoming>, TrySendError<Sending>>;
+/// The head of its answer, or why there is none.
+pub(super) type Answered = Result<Response<Incoming>, Unanswered>;
+
+/// A request that gets no answer.
+pub(super) struct Unanswered {
+    pub(super) error: hyper::Error,
+    /// The request, where the relay does nothing of it: it may be sent again.
+    pub(super) undone: Option<Sending>,
+}
+
+impl From<TrySendError<Sending>> for Unanswered {
+    fn from(mut error: TrySendError<Sending>) -> Self {
+        let undone = error.take_message();
+        Self { error: error.into_error(), undone }
+    }
+}
 
 /// Why there is no connection.
 type CannotConnect = Box<dyn Error + Send + Sync>;

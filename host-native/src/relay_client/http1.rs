@@ -60,7 +60,8 @@ impl Http1 {
     /// Sends a request when what becomes of it is [polled](Self::poll_sent) for.
     pub(super) fn send(&mut self, request: Sending) -> Sent {
         // Whatever is left of its turn: nobody would wake it.
-        Box::pin(unconstrained(self.requests.try_send_request(request)))
+        let sent = unconstrained(self.requests.try_send_request(request));
+        Box::pin(async move { Ok(sent.await?) })
     }
 
     pub(super) fn poll_sent(&mut self, sent: &mut Sent, context: &mut Context<'_>) -> Poll<Answered> {

@@ -21,7 +21,6 @@ use http::uri::Scheme;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::client::conn::TrySendError;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use relay_mcp_core::{RelayFailure, Sent};
@@ -32,7 +31,7 @@ use crate::headers;
 use crate::token::{Bearer, TokenSource};
 use body::Lease;
 pub use body::{Incomplete, RelayBody};
-use connection::{Connection, KEEPALIVE, Sending};
+use connection::{Connection, KEEPALIVE, Sending, Unanswered};
 use pool::Pool;
 use target::Target;
 
@@ -128,7 +127,7 @@ impl RelayClient {
 
 impl Inner {
     /// Sends a request over a connection that is open already, if there is one. One that was closed meanwhile, and
-    /// has sent nothing of it, is passed over.
+    /// does nothing of it, is passed over.
     fn exchange(self: Arc<Self>, request: Sending, target: Option<Box<Target>>) -> Answer {
         let Some(mut connection) = self.pool.take() else {
             return Box::pin(self.exchange_anew(request, target));
@@ -136,36 +135,37 @@ impl Inner {
         let mut sent = connection.send(request, target.as_deref().unwrap_or(&self.endpoint));
         Box::pin(async move {
             loop {
-                let unsent = match poll_fn(|context| connection.poll_sent(&mut sent, context)).await {
+                let undone = match poll_fn(|context| connection.poll_sent(&mut sent, context)).await {
                     Ok(response) => return self.answered(response, connection),
-                    Err(error) => unsent(error)?,
+                    Err(unanswered) => unanswered.undone()?,
                 };
                 let Some(next) = self.pool.take() else {
-                    return Box::pin(self.exchange_anew(unsent, target)).await;
+                    return Box::pin(self.exchange_anew(undone, target)).await;
                 };
                 connection = next;
-                sent = connection.send(unsent, target.as_deref().unwrap_or(&self.endpoint));
+                sent = connection.send(undone, target.as_deref().unwrap_or(&self.endpoint));
             }
         })
     }
 
-    /// Sends a request over a new connection.
+    /// Sends a request over a new connection, or one that others use too.
     async fn exchange_anew(
         self: Arc<Self>,
-        request: Sending,
+        mut request: Sending,
         target: Option<Box<Target>>,
     ) -> Result<Response<RelayBody>, RelayFailure> {
         let target = target.as_deref().unwrap_or(&self.endpoint);
-        let opening = self.pool.open(Connection::open(self.connector.clone(), target));
-        let opened = timeout(self.connect_timeout, opening).await;
-        let opened = opened.map_err(|_| too_late(self.connect_timeout))?;
-        let mut connection = opened.map_err(|error| failed(Sent::No, &*error))?;
-        let mut sent = connection.send(request, target);
-        match poll_fn(|context| connection.poll_sent(&mut sent, context)).await {
-            Ok(response) => self.answered(response, connection),
-            Err(mut error) => {
-                let sent = error.take_message().map_or_else(|| sent_with(error.error()), |_| Sent::No);
-                Err(failed(sent, error.error()))
+        loop {
+            let opening = self.pool.open(Connection::open(self.connector.clone(), target));
+            let opened = timeout(self.connect_timeout, opening).await;
+            let opened = opened.map_err(|_| too_late(self.connect_timeout))?;
+            let (mut connection, is_new) = opened.map_err(|error| failed(Sent::No, &*error))?;
+            let mut sent = connection.send(request, target);
+            match poll_fn(|context| connection.poll_sent(&mut sent, context)).await {
+                Ok(response) => return self.answered(response, connection),
+                // If it happens to the others too, it does not to one that is new.
+                Err(unanswered) if is_new => return Err(unanswered.into()),
+                Err(unanswered) => request = unanswered.undone()?,
             }
         }
     }
@@ -180,19 +180,18 @@ impl Inner {
     }
 }
 
-/// The request, where nothing of it was sent.
-fn unsent(mut error: TrySendError<Sending>) -> Result<Sending, RelayFailure> {
-    error.take_message().ok_or_else(|| failed(sent_with(error.error()), error.error()))
+impl Unanswered {
+    /// The request, where it may be sent again.
+    fn undone(mut self) -> Result<Sending, RelayFailure> {
+        self.undone.take().ok_or_else(|| self.into())
+    }
 }
 
-/// Whether a request that came to this end may have been done. Over HTTP/2 a relay can say that it was not (RFC 9113, 8.7):
-/// by a reset, or by going away before it.
-fn sent_with(error: &hyper::Error) -> Sent {
-    let said = error.source().and_then(|error| error.downcast_ref::<h2::Error>());
-    let was_refused = said.is_some_and(|said| {
-        said.is_remote() && (said.is_go_away() || said.reason() == Some(h2::Reason::REFUSED_STREAM))
-    });
-    if was_refused { Sent::No } else { Sent::Unknown }
+impl From<Unanswered> for RelayFailure {
+    fn from(unanswered: Unanswered) -> Self {
+        let sent = if unanswered.undone.is_some() { Sent::No } else { Sent::Unknown };
+        failed(sent, &unanswered.error)
+    }
 }
 
 fn too_late(time: Duration) -> RelayFailure {

@@ -17,6 +17,9 @@ const LONGEST_IDLE: Duration = Duration::from_secs(4);
 /// How long what is left of a request may take after its answer has come.
 const LONGEST_UNSENT: Duration = Duration::from_secs(30);
 
+/// How long somebody waits for a connection that others open. One that hangs is not to hold up all of them.
+const LONGEST_TURN: Duration = Duration::from_millis(500);
+
 /// Open connections that take a request. Cheap to clone; all clones are the same one.
 #[derive(Clone, Default)]
 pub(super) struct Pool(Arc<Inner>);
@@ -64,27 +67,34 @@ impl Pool {
         None
     }
 
-    /// A connection that is opened now, or one that somebody else has opened meanwhile, for many requests at once.
+    /// A connection that is opened now, or one that somebody else has opened meanwhile, for many requests at once. Whether
+    /// it is new.
     pub(super) async fn open<E>(
         &self,
         open: impl Future<Output = Result<Connection, E>>,
-    ) -> Result<Connection, E> {
-        let speaks_http2 = self.lock().speaks_http2;
-        // Where the last one was for many, the next will be: one after the other looks whether it is here.
-        let _turn = if speaks_http2 { Some(self.0.turns.lock().await) } else { None };
-        let opened = self.lock().take_shared();
-        let connection = match opened {
-            Some(connection) => return Ok(connection),
-            None => open.await?,
-        };
+    ) -> Result<(Connection, bool), E> {
+        let turn = self.turn().await;
+        if let Some(connection) = self.lock().take_shared() {
+            return Ok((connection, false));
+        }
+        let connection = open.await?;
         let mut kept = self.lock();
         kept.speaks_http2 = matches!(connection, Connection::Http2(_));
         if let Connection::Http2(connection) = &connection {
             kept.shared.push((connection.shared(), Instant::now()));
             self.have_swept(&mut kept);
         }
-        drop(kept);
-        Ok(connection)
+        drop((kept, turn));
+        Ok((connection, true))
+    }
+
+    /// Where the last connection was for many requests, the next will be: who wants one waits for those who came before.
+    async fn turn(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        if !self.lock().speaks_http2 {
+            return None;
+        }
+        let turn = timeout(LONGEST_TURN, self.0.turns.lock()).await.ok();
+        turn.filter(|_| self.lock().speaks_http2)
     }
 
     /// Takes back a connection, for the next request. One that is shared is here already.

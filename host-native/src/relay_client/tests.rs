@@ -1,6 +1,6 @@
 //! Requests over connections that a relay closes, holds back or answers early on.
 
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -237,12 +237,13 @@ async fn a_connection_of_http2_carries_as_many_requests_as_the_relay_takes_and_o
     for (allowed, carried) in [(10, 10..=10), (1_000, 32..=100)] {
         let (relay, client) = Relay::listen().await;
         http2(&relay, &client, allowed, |_, mut respond| drop(begin(&mut respond, true))).await;
-        for _ in 0..2 {
-            assert_eq!(ask(&client, Bytes::new()).await.unwrap().1, "ok", "what it takes is known then");
-        }
         let pool = &client.0.pool;
+        let taken = || std::iter::from_fn(|| pool.take()).take(1_000).collect::<Vec<_>>();
+        assert!((8..=16).contains(&taken().len()), "as long as nobody knows");
+        assert_eq!(ask(&client, Bytes::new()).await.unwrap().1, "ok");
+        moment().await;
         for _ in 0..2 {
-            let mut taken: Vec<Connection> = std::iter::from_fn(|| pool.take()).take(1_000).collect();
+            let mut taken = taken();
             assert!(carried.contains(&taken.len()), "{} of {allowed}", taken.len());
             for done in taken.split_off(1) {
                 pool.take_back(done);
@@ -252,14 +253,52 @@ async fn a_connection_of_http2_carries_as_many_requests_as_the_relay_takes_and_o
     }
 }
 
+/// Answers one request on a connection of its own.
+async fn answer_anew(relay: &Relay) {
+    let mut connection = relay.accept().await;
+    read_head(&mut connection).await;
+    connection.write_all(ANSWER).await.unwrap();
+}
+
 #[tokio::test]
-async fn what_the_relay_says_over_http2_that_it_did_not_do_was_not_sent() {
-    for (reason, sent) in
-        [(h2::Reason::REFUSED_STREAM, Sent::No), (h2::Reason::INTERNAL_ERROR, Sent::Unknown)]
-    {
+async fn what_the_relay_refuses_over_http2_is_sent_again_elsewhere_and_what_it_broke_off_is_not() {
+    for (reason, is_undone) in [(h2::Reason::REFUSED_STREAM, true), (h2::Reason::INTERNAL_ERROR, false)] {
         let (relay, client) = Relay::listen().await;
         http2(&relay, &client, 100, move |_, mut respond| respond.send_reset(reason)).await;
-        assert_eq!(ask(&client, Bytes::from_static(b"{}")).await.unwrap_err().sent, sent, "{reason}");
+        if is_undone {
+            let (asked, ()) = tokio::join!(ask(&client, Bytes::from_static(b"{}")), answer_anew(&relay));
+            assert_eq!(asked.unwrap().1, "ok");
+        } else {
+            assert_eq!(ask(&client, Bytes::from_static(b"{}")).await.unwrap_err().sent, Sent::Unknown);
+        }
+    }
+}
+
+/// RFC 9113, 6.8: it says which request was the last that it did something of; ours is 1.
+#[tokio::test]
+async fn what_came_after_the_relay_went_away_is_sent_again_elsewhere_and_what_came_before_is_not() {
+    for last in [0, 1] {
+        let (relay, client) = Relay::listen().await;
+        let stream = TcpStream::connect(relay.0.local_addr().unwrap()).await.unwrap();
+        let mut connection = relay.accept().await;
+        let ours = async { Http2::over(TokioIo::new(stream)).await.map(Connection::Http2) };
+        client.0.pool.open(ours).await.unwrap();
+        let goes_away = async {
+            connection.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
+            moment().await;
+            assert!(connection.read(&mut [0; 4096]).await.unwrap() > 24 + 9);
+            connection.write_all(&[0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, last, 0, 0, 0, 0]).await.unwrap();
+            moment().await;
+            drop(connection);
+            if last == 0 {
+                answer_anew(&relay).await;
+            }
+        };
+        let (asked, ()) = tokio::join!(ask(&client, Bytes::from_static(b"{}")), goes_away);
+        match asked {
+            Ok((_, answer)) => assert!(last == 0 && answer == "ok"),
+            Err(failure) => assert_eq!((last, failure.sent), (1, Sent::Unknown)),
+        }
     }
 }
 
@@ -328,7 +367,9 @@ async fn requests_that_find_no_connection_of_http2_wait_for_the_same() {
     http2(&relay, &client, 100, |_, _| ()).await;
     let pool = &client.0.pool;
     let mut unanswered = pool.take().unwrap();
-    drop(unanswered.send(Request::new(Full::default()), &client.0.endpoint));
+    let mut sent = unanswered.send(Request::new(Full::default()), &client.0.endpoint);
+    assert!(unanswered.poll_sent(&mut sent, &mut Context::from_waker(Waker::noop())).is_pending());
+    drop((sent, unanswered));
     assert!(pool.take().is_none(), "that one is in doubt");
     let address = relay.0.local_addr().unwrap();
     let open = || {
