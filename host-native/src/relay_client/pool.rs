@@ -17,6 +17,9 @@ const LONGEST_IDLE: Duration = Duration::from_secs(4);
 /// How long what is left of a request may take after its answer has come.
 const LONGEST_UNSENT: Duration = Duration::from_secs(30);
 
+/// How often it is looked whether it is sent.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
 /// How long somebody waits for a connection that others open. One that hangs is not to hold up all of them.
 const LONGEST_TURN: Duration = Duration::from_millis(500);
 
@@ -106,7 +109,8 @@ impl Pool {
         // A relay may answer before it has read all of a request.
         let pool = self.clone();
         tokio::spawn(timeout(LONGEST_UNSENT, async move {
-            poll_fn(|context| connection.poll_ready(context)).await;
+            // hyper wakes nobody when the last of it is written, so it is looked at now and then.
+            while timeout(LOOK_AGAIN, poll_fn(|context| connection.poll_ready(context))).await.is_err() {}
             pool.keep(connection);
         }));
     }
