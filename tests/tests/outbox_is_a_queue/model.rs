@@ -146,7 +146,11 @@ impl Model {
     /// The live write that was before the relay has come to its end.
     fn land(&mut self, live: Live, outcome: Outcome) {
         match outcome {
-            Outcome::Away => self.queue(live),
+            // It says when to come again.
+            Outcome::Away => {
+                self.queue(live);
+                self.waits |= self.items.iter().any(|item| !item.is_dead);
+            }
             Outcome::Done | Outcome::Rejected | Outcome::Unauthorized | Outcome::Busy => {
                 self.tell(&live.askers, Fate::Answer);
             }
