@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::entry::Asker;
 use super::lane::Live;
-use super::write::{Keyed, Write, with_key};
+use super::write::{Keyed, Write, hears_progress, with_key};
 use crate::exchange::{Exchange, delivered};
 use crate::headers::repeated;
 use crate::ids::ExchangeId;
@@ -145,9 +145,4 @@ fn write_of(known: &Exchange, tool: &str, keyed: Keyed) -> Write {
         query: known.query.clone(),
         headers,
     }
-}
-
-/// Whether the agent wants to be told how far the call is (MCP 2025-03-26, Progress).
-fn hears_progress(params: &Object<'_>) -> bool {
-    params.object("_meta").is_some_and(|meta| meta.get("progressToken").is_some())
 }

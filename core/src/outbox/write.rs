@@ -11,6 +11,9 @@ use crate::mcp::Era;
 /// Where the key stands in `_meta`, for tools whose arguments have no room for it (B-11).
 const META_KEY: &str = "agent-relay/idempotencyKey";
 
+/// Under what the agent hears of progress, in `_meta`.
+const PROGRESS_TOKEN: &str = "progressToken";
+
 /// A call that can be made again at any time with the same effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Write {
@@ -99,12 +102,16 @@ impl Write {
     }
 }
 
+/// Whether the agent wants to be told how far a call is (MCP 2025-03-26, Progress).
+pub(crate) fn hears_progress(params: &Object<'_>) -> bool {
+    params.object("_meta").is_some_and(|meta| meta.get(PROGRESS_TOKEN).is_some())
+}
+
 /// The `params` that are queued: nobody listens to the progress of a replay (B-5.11).
 pub(crate) fn queued_params(params: &str) -> String {
     let queued = Object::parse(params).and_then(|params| {
         let meta = params.object("_meta")?;
-        meta.get("progressToken")?;
-        Some(set_member(&params, "_meta", &remove_member(&meta, "progressToken")))
+        Some(set_member(&params, "_meta", &remove_member(&meta, PROGRESS_TOKEN)))
     });
     queued.unwrap_or_else(|| params.to_string())
 }
