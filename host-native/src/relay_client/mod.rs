@@ -163,7 +163,7 @@ impl Inner {
             let mut sent = connection.send(request, target);
             match poll_fn(|context| connection.poll_sent(&mut sent, context)).await {
                 Ok(response) => return self.answered(response, connection),
-                // If it happens to the others too, it does not to one that is new.
+                // One that was opened for it is the last that is tried.
                 Err(unanswered) if is_new => return Err(unanswered.into()),
                 Err(unanswered) => request = unanswered.undone()?,
             }

@@ -121,4 +121,19 @@ mod tests {
         }
         assert!(Target::new("/mcp".parse().unwrap()).is_none());
     }
+
+    /// RFC 9113, 8.3.1: the authority of the target says it there.
+    #[test]
+    fn a_request_that_goes_another_way_names_the_host_as_that_way_does() {
+        let target = Target::new("https://relay.example:443/mcp".parse().unwrap()).unwrap();
+        let mut request = Sending::default();
+        target.address_http1(&mut request);
+        assert_eq!(
+            (request.uri().path(), request.headers()[HOST].as_bytes()),
+            ("/mcp", &b"relay.example"[..])
+        );
+        target.address_http2(&mut request);
+        assert_eq!(request.uri(), target.absolute());
+        assert!(request.headers().is_empty());
+    }
 }
