@@ -3,7 +3,7 @@
 //! A request makes and drops some forty small things, most of them again and again of the same sizes. A general
 //! allocator looks for the best place for each, and joins what is free; here each size has a list of free pieces, and
 //! to take or to give back one is a handful of instructions. What no list has, and what is larger, is the business of
-//! the allocator behind; so is what a list has no room for, so that ten megabytes are kept at the most.
+//! the allocator behind; so is what a list has no room for, so that some ten megabytes are kept at the most.
 #![cfg_attr(target_family = "wasm", no_std)]
 
 #[cfg(not(target_family = "wasm"))]

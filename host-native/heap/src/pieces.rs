@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 
 /// Small sizes are multiples of this.
 const STEP: usize = 16;
-/// Every piece lies at a multiple of this, as it does by itself in most allocators.
+/// A piece lies at a multiple of this, as it does by itself in most allocators.
 const ALIGN: usize = 2 * size_of::<usize>();
 /// The largest small piece. The state of a request under way is one.
 const LARGEST: usize = 2 << 10;
@@ -14,6 +14,11 @@ const SMALL: usize = LARGEST / STEP;
 /// too much.
 const LARGEST_BUFFER: usize = 16 << 10;
 const BUFFERS: usize = (LARGEST_BUFFER / LARGEST).ilog2() as usize;
+/// A task of tokio is aligned to this, so that no two share a line of a cache. Up to the largest small piece, its multiples
+/// have a list too; a component has no tasks.
+const LINE: usize = 128;
+const TASKS: usize = if cfg!(target_family = "wasm") { 0 } else { LARGEST / LINE };
+const LISTS: usize = SMALL + BUFFERS + TASKS;
 /// How many bytes a list keeps at the most: of small pieces, and of buffers. It is 64 pieces of a kilobyte and 64 buffers
 /// of eight, since what 64 requests at once give back and find no room for goes through the allocator behind, again and
 /// again. A component makes nothing of that size for a request, and has less memory.
@@ -21,7 +26,7 @@ const MOST_KEPT: [usize; 2] =
     if cfg!(target_family = "wasm") { [16 << 10, 64 << 10] } else { [64 << 10, 512 << 10] };
 
 /// Free pieces, none at first.
-pub struct Pieces([List; SMALL + BUFFERS]);
+pub struct Pieces([List; LISTS]);
 
 #[derive(Clone, Copy)]
 struct List {
@@ -34,14 +39,16 @@ struct Piece {
     next: Option<NonNull<Piece>>,
 }
 
-/// The number of the list for such pieces; none where there is none of that size, or they are aligned to more than all
+/// The number of the list for such pieces; none where there is none of that size, or they are aligned to more than its
 /// pieces are.
 #[inline]
 pub(crate) fn list_for(layout: Layout) -> Option<usize> {
     let size = layout.size();
+    if layout.align() > ALIGN {
+        return list_for_task(layout);
+    }
     let at = size.wrapping_sub(1) / STEP;
-    let at = if at < SMALL { at } else { list_for_buffer(size)? };
-    (layout.align() <= ALIGN).then_some(at)
+    if at < SMALL { Some(at) } else { list_for_buffer(size) }
 }
 
 #[inline]
@@ -50,17 +57,34 @@ fn list_for_buffer(size: usize) -> Option<usize> {
     is_one.then(|| SMALL + (size / LARGEST).ilog2() as usize - 1)
 }
 
+#[inline]
+fn list_for_task(layout: Layout) -> Option<usize> {
+    let at = layout.size().wrapping_sub(1) / LINE;
+    (at < TASKS && layout.align() <= LINE).then_some(SMALL + BUFFERS + at)
+}
+
 /// What all pieces of a list are.
 #[inline]
 pub(crate) const fn layout_of(at: usize) -> Layout {
-    let size = if at < SMALL { (at + 1) * STEP } else { LARGEST << (at - SMALL + 1) };
+    let (size, align) = if at < SMALL {
+        ((at + 1) * STEP, ALIGN)
+    } else if is_buffer(at) {
+        (LARGEST << (at - SMALL + 1), ALIGN)
+    } else {
+        ((at - SMALL - BUFFERS + 1) * LINE, LINE)
+    };
     // SAFETY: the size is small, and the alignment a power of two.
-    unsafe { Layout::from_size_align_unchecked(size, ALIGN) }
+    unsafe { Layout::from_size_align_unchecked(size, align) }
+}
+
+#[inline]
+const fn is_buffer(at: usize) -> bool {
+    at >= SMALL && at < SMALL + BUFFERS
 }
 
 impl Pieces {
     pub(crate) const fn none() -> Self {
-        Self([List { first: None, length: 0 }; SMALL + BUFFERS])
+        Self([List { first: None, length: 0 }; LISTS])
     }
 
     /// Takes a piece out of a list.
@@ -82,7 +106,7 @@ impl Pieces {
     pub(crate) unsafe fn give(&mut self, at: usize, piece: *mut u8) -> bool {
         let list = &mut self.0[at];
         let Some(piece) = NonNull::new(piece.cast::<Piece>()) else { return false };
-        if list.length * layout_of(at).size() >= MOST_KEPT[usize::from(at >= SMALL)] {
+        if list.length * layout_of(at).size() >= MOST_KEPT[usize::from(is_buffer(at))] {
             return false;
         }
         // SAFETY: it is at least as large and aligned as a `Piece`, and ours.
