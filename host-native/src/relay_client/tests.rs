@@ -44,8 +44,11 @@ async fn read_head(connection: &mut TcpStream) -> usize {
 
 async fn ask(client: &RelayClient, body: Bytes) -> Result<(StatusCode, Bytes), RelayFailure> {
     let (_, answer) = client.send(Method::POST, None, HeaderMap::new(), body);
-    let (head, body) = answer.await?.into_parts();
-    Ok((head.status, body.collect().await.unwrap().to_bytes()))
+    let whole = async {
+        let (head, body) = answer.await?.into_parts();
+        Ok((head.status, body.collect().await.unwrap().to_bytes()))
+    };
+    timeout(Duration::from_secs(10), whole).await.expect("an answer comes, or a failure")
 }
 
 /// Lets what was sent arrive, and be noticed.
@@ -152,9 +155,9 @@ async fn a_relay_that_answers_early_gets_the_rest_of_the_request_and_its_connect
             }
         }
     };
-    pool.take_back(tokio::time::timeout(Duration::from_secs(30), connection).await.unwrap());
+    pool.take_back(timeout(Duration::from_secs(30), connection).await.unwrap());
     assert_eq!(ask(&client, Bytes::from_static(b"{}")).await.unwrap().1, "ok");
-    tokio::time::timeout(Duration::from_secs(5), played).await.unwrap().unwrap();
+    timeout(Duration::from_secs(5), played).await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -203,7 +206,7 @@ async fn an_answer_that_nobody_reads_on_closes_its_connection() {
     });
     let (_, answer) = client.send(Method::POST, None, HeaderMap::new(), Bytes::from_static(b"{}"));
     drop(answer.await.unwrap());
-    tokio::time::timeout(Duration::from_secs(5), played).await.unwrap().unwrap();
+    timeout(Duration::from_secs(5), played).await.unwrap().unwrap();
 }
 
 /// A connection of HTTP/2 on which this relay answers as `answer` says, from the body of a request.
@@ -274,19 +277,45 @@ async fn what_the_relay_refuses_over_http2_is_sent_again_elsewhere_and_what_it_b
     }
 }
 
+/// A connection of HTTP/2, whose frames the test writes.
+async fn http2_by_hand(relay: &Relay, client: &RelayClient) -> TcpStream {
+    let stream = TcpStream::connect(relay.0.local_addr().unwrap()).await.unwrap();
+    let served = relay.accept().await;
+    let connection = async { Http2::over(TokioIo::new(stream)).await.map(Connection::Http2) };
+    client.0.pool.open(connection).await.unwrap();
+    served
+}
+
+/// Says that it speaks HTTP/2, and reads what comes.
+async fn take_request(served: &mut TcpStream) {
+    served.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
+    moment().await;
+    assert!(served.read(&mut [0; 4096]).await.unwrap() > 24 + 9);
+}
+
+/// RFC 9113, 5.4.1: then it is we who go away, and nobody knows what it did before.
+#[tokio::test]
+async fn what_was_sent_to_a_relay_that_breaks_the_rules_of_http2_is_not_sent_again() {
+    let (relay, client) = Relay::listen().await;
+    let mut connection = http2_by_hand(&relay, &client).await;
+    let breaks_a_rule = async {
+        take_request(&mut connection).await;
+        // Data of no stream.
+        connection.write_all(&[0; 9]).await.unwrap();
+        moment().await;
+    };
+    let (asked, ()) = tokio::join!(ask(&client, Bytes::from_static(b"{}")), breaks_a_rule);
+    assert_eq!(asked.unwrap_err().sent, Sent::Unknown);
+}
+
 /// RFC 9113, 6.8: it says which request was the last that it did something of; ours is 1.
 #[tokio::test]
 async fn what_came_after_the_relay_went_away_is_sent_again_elsewhere_and_what_came_before_is_not() {
     for last in [0, 1] {
         let (relay, client) = Relay::listen().await;
-        let stream = TcpStream::connect(relay.0.local_addr().unwrap()).await.unwrap();
-        let mut connection = relay.accept().await;
-        let ours = async { Http2::over(TokioIo::new(stream)).await.map(Connection::Http2) };
-        client.0.pool.open(ours).await.unwrap();
+        let mut connection = http2_by_hand(&relay, &client).await;
         let goes_away = async {
-            connection.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
-            moment().await;
-            assert!(connection.read(&mut [0; 4096]).await.unwrap() > 24 + 9);
+            take_request(&mut connection).await;
             connection.write_all(&[0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, last, 0, 0, 0, 0]).await.unwrap();
             moment().await;
             drop(connection);
@@ -336,7 +365,7 @@ async fn answers_over_http2_that_nobody_reads_keep_no_other_waiting() {
         unread.push(answer.await.unwrap());
     }
     moment().await;
-    let answer = tokio::time::timeout(Duration::from_secs(5), ask(&client, Bytes::from_static(b"{}")));
+    let answer = timeout(Duration::from_secs(5), ask(&client, Bytes::from_static(b"{}")));
     assert_eq!(answer.await.expect("it is kept waiting").unwrap().1, "ok");
     let read = unread.pop().unwrap().into_body().collect().await.unwrap().to_bytes();
     assert_eq!(read.len(), 2 + (4 << 20));
@@ -356,7 +385,7 @@ async fn after_waiting_in_vain_over_http2_the_next_request_goes_another_way() {
     .await;
     let other = client.send(Method::GET, None, HeaderMap::new(), Bytes::new()).1.await.unwrap();
     let (_, answer) = client.send(Method::POST, None, HeaderMap::new(), Bytes::from_static(b"{}"));
-    assert!(tokio::time::timeout(Duration::from_millis(50), answer).await.is_err());
+    assert!(timeout(Duration::from_millis(50), answer).await.is_err());
     assert!(client.0.pool.take().is_none());
     assert_eq!(other.into_body().collect().await.unwrap().to_bytes(), "ok", "what is under way goes on");
 }
@@ -381,5 +410,5 @@ async fn requests_that_find_no_connection_of_http2_wait_for_the_same() {
     let (first, second, third) = tokio::join!(open(), open(), open());
     assert!([&first, &second, &third].iter().all(|opened| opened.is_ok()));
     relay.accept().await;
-    assert!(tokio::time::timeout(Duration::from_millis(50), relay.accept()).await.is_err(), "one is enough");
+    assert!(timeout(Duration::from_millis(50), relay.accept()).await.is_err(), "one is enough");
 }
