@@ -5,12 +5,10 @@ mod accept;
 mod call_tool;
 mod delivery;
 mod entry;
+mod keys;
 mod lane;
 mod record;
 mod write;
-
-use alloc::collections::BTreeMap;
-use alloc::string::String;
 
 use crate::config::{Backoff, Limits};
 use crate::map::Map;
@@ -19,6 +17,7 @@ use crate::time::{Timestamp, millis};
 
 pub(crate) use delivery::Courier;
 pub(crate) use entry::{Entry, Place};
+use keys::Keys;
 pub(crate) use lane::Lane;
 pub(crate) use record::recovered;
 pub(crate) use write::Write;
@@ -30,7 +29,7 @@ pub(crate) struct Outbox {
     entries: Map<Place, Entry>,
     /// Those that wait for delivery. Dead letters, of which there may be many, lie before them and between them.
     queued: Map<Place, ()>,
-    places: BTreeMap<String, Place>,
+    keys: Keys,
     last_place: Place,
     bytes: usize,
     pub(crate) courier: Courier,
@@ -42,7 +41,7 @@ impl Outbox {
             limits,
             entries: Map::default(),
             queued: Map::default(),
-            places: BTreeMap::new(),
+            keys: Keys::default(),
             last_place: Place::before_run(now),
             bytes: 0,
             courier: Courier::new(backoff),
@@ -89,7 +88,7 @@ impl Outbox {
     fn insert(&mut self, place: Place, entry: Entry) {
         self.last_place = self.last_place.max(place);
         self.bytes += entry.write.size();
-        self.places.insert(entry.write.key.clone(), place);
+        self.keys.insert(&entry.write.key, place);
         if entry.state == WriteState::Queued {
             self.queued.insert(place, ());
         }
@@ -100,13 +99,13 @@ impl Outbox {
         let entry = self.entries.remove(&place)?;
         self.queued.remove(&place);
         self.bytes -= entry.write.size();
-        self.places.remove(&entry.write.key);
+        self.keys.remove(&entry.write.key, place);
         Some(entry)
     }
 
     /// Where the write with this key is.
     pub(crate) fn place_of(&self, key: &str) -> Option<Place> {
-        self.places.get(key).copied()
+        self.keys.places(key).find(|place| self.get(*place).is_some_and(|entry| entry.write.key == key))
     }
 
     pub(crate) fn get(&self, place: Place) -> Option<&Entry> {

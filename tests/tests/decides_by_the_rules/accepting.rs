@@ -181,6 +181,17 @@ fn b_5_7_a_key_in_the_outbox_gets_the_same_receipt_and_no_second_place() {
     assert_eq!(host.writes().len(), 1);
 }
 
+/// Two that have one print (FNV-1a, of 64 bits).
+#[test]
+fn b_5_7_another_key_is_another_write_whatever_it_has_in_common() {
+    let mut host = Host::new(Config::default());
+    host.queued("8yn0iYCKYHlIj4-BwPqk");
+    let other = host.request(keyed_write(2, "GReLUrM4wMqfg9yzV3KQ", "b"));
+    host.store_all();
+    assert!(host.is_queued(other));
+    assert_eq!(host.writes().len(), 2);
+}
+
 #[test]
 fn b_5_7_a_key_that_is_not_durable_yet_waits_for_the_same_disk() {
     let mut host = Host::new(Config::default());
