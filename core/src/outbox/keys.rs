@@ -5,7 +5,8 @@ use alloc::collections::BTreeSet;
 use super::entry::Place;
 
 /// The places of the writes, by prints of their keys. A key itself is in its write: to compare those of writes that wait by the
-/// hundred thousand would fetch each from another place of the memory.
+/// hundred thousand would fetch each from another place of the memory. An agent that chose many keys of one print would slow
+/// down its own writes, and nobody else's.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Keys(BTreeSet<(u64, Place)>);
 
@@ -18,7 +19,7 @@ impl Keys {
         self.0.remove(&(print(key), place));
     }
 
-    /// Where the write with this key is, if it is anywhere: nearly always there is one such place at the most.
+    /// Where the write with this key is, if it is anywhere; another place only where two keys have one print.
     pub(super) fn places(&self, key: &str) -> impl Iterator<Item = Place> {
         let print = print(key);
         self.0.range((print, Place(0))..=(print, Place(u64::MAX))).map(|(_, place)| *place)

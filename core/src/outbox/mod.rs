@@ -137,3 +137,25 @@ impl Outbox {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::mcp::Era;
+
+    #[test]
+    fn a_write_that_leaves_leaves_nothing_behind() {
+        let now = Timestamp(0);
+        let mut outbox = Outbox::new(Limits::default(), Backoff::default(), now);
+        let [key, tool, params] = ["k", "t", "{}"].map(Into::into);
+        let write =
+            Write { key, tool, params, era: Era::Modern, session: None, query: None, headers: Vec::new() };
+        let place = outbox.push(Entry::new(write, now, Vec::new()));
+        assert_eq!(outbox.place_of("k"), Some(place));
+        outbox.remove(place);
+        assert_eq!((outbox.bytes, outbox.has_backlog(), outbox.entries().count()), (0, false, 0));
+        assert_eq!(outbox.keys.places("k").next(), None);
+    }
+}
