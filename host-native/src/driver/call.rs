@@ -77,7 +77,13 @@ impl<M: Machine + Send + 'static> Driver<M> {
         let driver = self.clone();
         let task = self.0.runtime.spawn(async move {
             let called = calling.answer.as_mut().await;
-            driver.end_call(&calling, called);
+            let Calling { life, call, .. } = calling;
+            let body = driver.end_call(&calling, called);
+            // A stream lasts.
+            drop(calling);
+            if let Some(body) = body {
+                driver.feed_body(life, call, body).await;
+            }
         });
         Place::Task(task.abort_handle())
     }
@@ -91,31 +97,47 @@ impl<M: Machine + Send + 'static> Driver<M> {
         }
     }
 
-    /// The answer has begun, or there is none.
-    pub(super) fn end_call(&self, calling: &Calling, called: Called) {
+    /// The same for a call that was made where nobody waits for the rest of its answer.
+    pub(super) fn end_call_here(&self, calling: &Calling, called: Called) {
+        let Calling { life, call, .. } = *calling;
+        let Some(body) = self.end_call(calling, called) else { return };
+        let mut core = lock(&self.0.core);
+        let Some(known) = core.calls_of(life).and_then(|calls| calls.get_mut(call)) else { return };
+        let driver = self.clone();
+        let task = self.0.runtime.spawn(async move { driver.feed_body(life, call, body).await });
+        known.place = Place::Task(task.abort_handle());
+    }
+
+    /// The answer has begun, or there is none. Gives the body that the machine reads.
+    fn end_call(&self, calling: &Calling, called: Called) -> Option<RelayBody> {
         match called {
             Ok(response) => self.begin_reading(calling, response),
-            Err(failure) => self.end_failed(calling, failure),
+            Err(failure) => {
+                self.end_failed(calling, failure);
+                None
+            }
         }
     }
 
     /// The head has come: the machine says at once what becomes of the body, where it did not say so beforehand.
-    fn begin_reading(&self, calling: &Calling, response: Response<RelayBody>) {
+    fn begin_reading(&self, calling: &Calling, response: Response<RelayBody>) -> Option<RelayBody> {
         let Calling { life, call, .. } = *calling;
         let status = response.status().as_u16();
         self.0.metrics.relay_call(CallOutcome::of_status(status));
-        let Some(response) = self.pass_on(calling, response) else { return };
+        let response = self.pass_on(calling, response)?;
         let head = RelayHead {
             status,
             headers: headers::of_answer(response.headers()),
             token_changed: REFUSALS.contains(&status) && self.0.relay.has_other_token(calling.token.as_ref()),
         };
-        {
-            let mut core = lock(&self.0.core);
-            let Some(known) = core.calls_of(life).and_then(|calls| calls.get_mut(call)) else { return };
-            known.answer = Answer::Begun(Box::new(response));
+        lock(&self.0.core).calls_of(life)?.get_mut(call)?.answer = Answer::Begun(Box::new(response));
+        self.push_of(life, [Input::RelayHead { call, head }]);
+        // Here, though another thread may be about to: what the machine says is done when this returns.
+        self.step_all();
+        match &mut lock(&self.0.core).calls_of(life)?.get_mut(call)?.answer {
+            Answer::Read { body, .. } => body.take(),
+            Answer::Awaited | Answer::Begun(_) => None,
         }
-        self.feed_of(life, Input::RelayHead { call, head });
     }
 
     fn end_failed(&self, calling: &Calling, failure: RelayFailure) {
@@ -127,38 +149,28 @@ impl<M: Machine + Send + 'static> Driver<M> {
         if let Some(calls) = lock(&self.0.core).calls_of(life) {
             calls.remove(call);
         }
-        self.feed_of(life, Input::RelayFailed { call, failure });
+        self.feed_of(life, [Input::RelayFailed { call, failure }]);
     }
 
     /// Feeds an answer to the machine, chunk by chunk.
-    pub(super) fn read(&self, life: Life, tables: &mut Tables, call: CallId) {
-        let Some(known) = tables.calls.get_mut(call) else { return };
-        let Answer::Begun(response) = std::mem::replace(&mut known.answer, Answer::Awaited) else { return };
-        let (mut head, body) = response.into_parts();
-        if are_of_a_stream(&head.headers) {
-            set_apart(&mut head.headers);
-        }
-        known.answer = Answer::Read(Box::new(head));
-        let driver = self.clone();
-        let task = self.0.runtime.spawn(async move { driver.feed_body(life, call, body).await });
-        known.place = Place::Task(task.abort_handle());
-    }
-
     async fn feed_body(&self, life: Life, call: CallId, mut body: RelayBody) {
         loop {
-            match poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
-                Some(Ok(frame)) => {
-                    if let Ok(bytes) = frame.into_data() {
-                        self.feed_of(life, Input::RelayChunk { call, bytes });
-                    }
-                }
+            let (chunk, end) = match poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+                Some(Ok(frame)) => (
+                    frame.into_data().ok().map(|bytes| Input::RelayChunk { call, bytes }),
+                    body.is_end_stream().then_some(Input::RelayEnd { call }),
+                ),
                 Some(Err(error)) => {
-                    let reason = root_cause(&error);
                     self.0.metrics.relay_call(CallOutcome::Broken);
-                    let failure = RelayFailure { sent: Sent::Unknown, reason };
-                    return self.feed_of(life, Input::RelayFailed { call, failure });
+                    let failure = RelayFailure { sent: Sent::Unknown, reason: root_cause(&error) };
+                    (None, Some(Input::RelayFailed { call, failure }))
                 }
-                None => return self.feed_of(life, Input::RelayEnd { call }),
+                None => (None, Some(Input::RelayEnd { call })),
+            };
+            let is_over = end.is_some();
+            self.feed_of(life, chunk.into_iter().chain(end));
+            if is_over {
+                return;
             }
         }
     }
@@ -175,6 +187,17 @@ impl<M: Machine + Send + 'static> Driver<M> {
             }
         }
     }
+}
+
+/// Keeps the head of an answer, and leaves the body to whoever made the call.
+pub(super) fn read(tables: &mut Tables, call: CallId) {
+    let Some(known) = tables.calls.get_mut(call) else { return };
+    let Answer::Begun(response) = std::mem::replace(&mut known.answer, Answer::Awaited) else { return };
+    let (mut head, body) = response.into_parts();
+    if are_of_a_stream(&head.headers) {
+        set_apart(&mut head.headers);
+    }
+    known.answer = Answer::Read { head: Box::new(head), body: Some(body) };
 }
 
 /// Where the request waits that a call is made for.

@@ -77,7 +77,7 @@ impl<M: Machine + Send + 'static> Future for Unanswered<'_, M> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let driver = self.driver;
-        let end = |calling: &Calling, called| driver.end_call(calling, called);
+        let end = |calling: &Calling, called| driver.end_call_here(calling, called);
         let response = ready!(self.waiting.poll(context, end));
         self.is_over = true;
         let outcome = response.as_ref().map(|response| RequestOutcome::of_status(response.status().as_u16()));

@@ -177,19 +177,21 @@ impl<M: Machine + Send + 'static> Driver<M> {
     }
 
     /// The same about what the machine began in this life, if that is not over.
-    fn feed_of(&self, life: Life, input: Input) {
-        let must_step = {
-            let mut inbox = lock(&self.0.inbox);
-            inbox.life == life && inbox.put(input)
-        };
-        if must_step {
+    fn feed_of(&self, life: Life, inputs: impl IntoIterator<Item = Input>) {
+        if self.push_of(life, inputs) {
             self.step_all();
         }
     }
 
     /// Puts an input in. Whether whoever did must step.
     fn push(&self, input: Input) -> bool {
-        lock(&self.0.inbox).put(input)
+        lock(&self.0.inbox).put([input])
+    }
+
+    /// The same about what the machine began in this life.
+    fn push_of(&self, life: Life, inputs: impl IntoIterator<Item = Input>) -> bool {
+        let mut inbox = lock(&self.0.inbox);
+        inbox.life == life && inbox.put(inputs)
     }
 
     fn step_all(&self) {
@@ -276,10 +278,10 @@ impl<M: Machine + Send + 'static> Driver<M> {
             match event {
                 StoreEvent::Durable { through, took, batches: _ } => {
                     self.0.metrics.store_synced(took);
-                    self.feed_of(life, Input::Durable { through });
+                    self.feed_of(life, [Input::Durable { through }]);
                 }
                 StoreEvent::Failed { through, reason } => {
-                    self.feed_of(life, Input::StoreFailed { through, reason });
+                    self.feed_of(life, [Input::StoreFailed { through, reason }]);
                 }
                 StoreEvent::Reloaded(records) => life = self.reopen(records).await.unwrap_or(life),
             }
@@ -296,9 +298,9 @@ impl<M: Machine + Send + 'static> Driver<M> {
 }
 
 impl Inbox {
-    /// Takes an input in. Whether nobody is at it yet.
-    fn put(&mut self, input: Input) -> bool {
-        self.inputs.push(input);
+    /// Takes inputs in. Whether nobody is at it yet.
+    fn put(&mut self, inputs: impl IntoIterator<Item = Input>) -> bool {
+        self.inputs.extend(inputs);
         !std::mem::replace(&mut self.is_stepping, true)
     }
 

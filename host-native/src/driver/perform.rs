@@ -11,7 +11,7 @@ use relay_mcp_core::{Action, AnswerHead, Change, Command, ExchangeId, Input, Mac
 use super::answer::{AgentBody, Pipe};
 use super::apart::set_apart;
 use super::tables::{Answer, ReplyTo, Tables};
-use super::{Core, Driver};
+use super::{Core, Driver, call};
 use crate::headers;
 use crate::relay_client::RelayBody;
 use crate::telemetry::observe;
@@ -29,7 +29,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
                     splice(tables, exchange, *response, &edits);
                 }
             }
-            Action::Read { call } => self.read(life, tables, call),
+            Action::Read { call } => call::read(tables, call),
             Action::Cancel { call } => self.cancel(tables, call),
             Action::Answer { exchange, head, body } => answer(tables, exchange, &head, body),
             Action::AnswerHead { exchange, head } => self.begin_answer(tables, exchange, &head),
@@ -154,7 +154,7 @@ fn head_of(tables: &Tables, head: &AnswerHead) -> Response<()> {
         }
         AnswerHead::OfCall { call, edits } => {
             let head = tables.calls.get(*call).and_then(|known| match &known.answer {
-                Answer::Read(head) => Some(head),
+                Answer::Read { head, .. } => Some(head),
                 Answer::Awaited | Answer::Begun(_) => None,
             });
             let mut headers = head.map(|head| head.headers.clone()).unwrap_or_default();

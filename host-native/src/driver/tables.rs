@@ -71,8 +71,13 @@ pub(super) enum Answer {
     Awaited,
     /// Its head is here, and the machine decides what becomes of the rest.
     Begun(Box<Response<RelayBody>>),
-    /// The machine reads it. The head is kept for the agent's answer.
-    Read(Box<Parts>),
+    /// The machine reads it.
+    Read {
+        /// Kept for the agent's answer.
+        head: Box<Parts>,
+        /// Until whoever made the call takes it up.
+        body: Option<RelayBody>,
+    },
 }
 
 impl Tables {
