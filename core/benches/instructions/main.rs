@@ -12,19 +12,19 @@ mod parts;
 use std::hint::black_box;
 
 use bytes::Bytes;
-use parts::list::{list, list_result};
+use parts::list::{answer, list, list_result, narrow};
 use parts::pass::pass;
 use parts::write::{fail, receive};
 use parts::{NOW, post, proxy, tools_call};
 use relay_mcp_core::jsonrpc::Parsed;
 use relay_mcp_core::mcp::sse::Decoder;
-use relay_mcp_core::menu::{Rules, narrow};
+use relay_mcp_core::menu::Rules;
 use relay_mcp_core::{Config, Context};
 
 /// Does its thing so many times.
 type Case = fn(u64);
 
-const CASES: [(&str, Case); 9] = [
+const CASES: [(&str, Case); 10] = [
     ("envelope-400-B", |times| envelope(times, 400)),
     ("envelope-100-KB", |times| envelope(times, 100_000)),
     ("pass-400-B", |times| passes(times, 400)),
@@ -32,6 +32,7 @@ const CASES: [(&str, Case); 9] = [
     ("narrow-30-tools", |times| narrows(times, 30)),
     ("tools-list-30", |times| lists(times, 30)),
     ("tools-list-1000", |times| lists(times, 1_000)),
+    ("tools-list-30-changed", |times| changed_lists(times, 30)),
     ("events-20", events),
     ("write-queued-400-B", writes),
 ];
@@ -62,18 +63,29 @@ fn passes(times: u64, bytes: usize) {
 }
 
 fn narrows(times: u64, tools: usize) {
-    let (result, config) = (list_result(tools), Config::default());
+    let (result, config) = (Bytes::from(list_result(tools)), Config::default());
     let context = Context::from([("isolatedWorktree".into(), false)]);
     for _ in 0..times {
-        black_box(narrow(&result, &Rules::new(&config, &context)).expect("a list of tools"));
+        black_box(narrow(&result, &Rules::new(&config, &context)));
     }
 }
 
+/// A relay that says the same each time.
 fn lists(times: u64, tools: usize) {
-    let answer = Bytes::from(format!(r#"{{"jsonrpc":"2.0","id":3,"result":{}}}"#, list_result(tools)));
+    let answer = answer(&list_result(tools));
     let mut proxy = proxy();
     for exchange in 1..=times {
         black_box(list(&mut proxy, exchange, &answer));
+    }
+}
+
+/// A relay that says something else each time.
+fn changed_lists(times: u64, tools: usize) {
+    let result = list_result(tools);
+    let answers = ["Sends", "Takes"].map(|word| answer(&result.replacen("Sends", word, 1)));
+    let mut proxy = proxy();
+    for (exchange, answer) in (1..=times).zip(answers.iter().cycle()) {
+        black_box(list(&mut proxy, exchange, answer));
     }
 }
 

@@ -2,23 +2,25 @@
 
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput};
-use relay_mcp_core::menu::{Rules, narrow};
+use relay_mcp_core::menu::Rules;
 use relay_mcp_core::{Config, Context};
 
-use crate::parts::list::{list, list_result};
+use crate::parts::list::{answer, list, list_result, narrow};
 use crate::parts::proxy;
 
 pub(crate) fn measure(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("menu");
     for count in [30, 1_000] {
         let result = list_result(count);
-        let answer = Bytes::from(format!(r#"{{"jsonrpc":"2.0","id":3,"result":{result}}}"#));
+        let answer = answer(&result);
         group.throughput(Throughput::Bytes(answer.len() as u64));
 
         let config = Config::default();
         let context = Context::from([("isolatedWorktree".into(), false)]);
         group.bench_function(format!("narrow alone, {count} tools"), |bencher| {
-            bencher.iter(|| narrow(&result, &Rules::new(&config, &context)).expect("a list of tools"));
+            let rules = Rules::new(&config, &context);
+            let body = Bytes::from(result.clone());
+            bencher.iter(|| narrow(&body, &rules));
         });
 
         let fresh = proxy();

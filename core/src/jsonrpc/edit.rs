@@ -19,24 +19,32 @@ pub fn set_member(object: &Object<'_>, name: &str, value: &str) -> String {
     [&text[..end], comma, &quoted(name), ":", value, &text[end..]].concat()
 }
 
-/// The text of `object` with other values for these names, as far as they are there.
+/// The text of `object` before the value of this name and behind it, with other values for these names.
 #[must_use]
-pub fn replace_members(object: &Object<'_>, values: &[(&str, &str)]) -> String {
+pub fn around_member(object: &Object<'_>, name: &str, values: &[(&str, &str)]) -> Option<[String; 2]> {
+    let gap = object.span(object.get(name)?);
+    Some([0..gap.start, gap.end..object.text().len()].map(|part| replaced(object, part, values)))
+}
+
+/// A part of the text of `object` with other values for the names whose values stand in it.
+fn replaced(object: &Object<'_>, part: Range<usize>, values: &[(&str, &str)]) -> String {
     let mut found: Vec<(Range<usize>, &str)> = Vec::with_capacity(values.len());
     for (name, value) in values {
         let Some(span) = object.get(name).map(|old| object.span(old)) else { continue };
-        let at = found.partition_point(|(before, _)| before.start < span.start);
-        found.insert(at, (span, value));
+        if part.start <= span.start && span.end <= part.end {
+            let at = found.partition_point(|(before, _)| before.start < span.start);
+            found.insert(at, (span, value));
+        }
     }
     let longer: usize = found.iter().map(|(_, value)| value.len()).sum();
-    let mut text = String::with_capacity(object.text().len() + longer);
-    let mut done = 0;
+    let mut text = String::with_capacity(part.len() + longer);
+    let mut done = part.start;
     for (span, value) in found {
         text.push_str(&object.text()[done..span.start]);
         text.push_str(value);
         done = span.end;
     }
-    text.push_str(&object.text()[done..]);
+    text.push_str(&object.text()[done..part.end]);
     text
 }
 
@@ -86,10 +94,13 @@ mod tests {
     }
 
     #[test]
-    fn values_are_replaced_in_whatever_order_they_stand() {
+    fn what_stands_around_a_member_is_as_it_was_but_for_other_values() {
         let text = r#" {"b" : 2,"a":1, "c":[3] } "#;
-        let replaced = replace_members(&object(text), &[("a", "10"), ("x", "0"), ("b", "{}"), ("c", "3")]);
-        assert_eq!(replaced, r#" {"b" : {},"a":10, "c":3 } "#);
+        let values = [("a", "10"), ("x", "0"), ("b", "{}"), ("c", "3")];
+        let around = |name| around_member(&object(text), name, &values);
+        assert_eq!(around("a").unwrap(), [r#" {"b" : {},"a":"#, r#", "c":3 } "#]);
+        assert_eq!(around("b").unwrap(), [r#" {"b" : "#, r#","a":10, "c":3 } "#]);
+        assert_eq!(around("x"), None);
     }
 
     #[test]

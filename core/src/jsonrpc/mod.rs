@@ -8,7 +8,7 @@ mod response;
 mod same;
 mod scan;
 
-pub use edit::{remove_member, replace_members, set_member, splice_into};
+pub use edit::{around_member, remove_member, set_member, splice_into};
 pub use message::{Id, Malformed, Message, Parsed};
 pub use object::Object;
 pub(crate) use object::{elements, string};

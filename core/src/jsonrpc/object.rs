@@ -23,7 +23,18 @@ impl<'a> Object<'a> {
     #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
         let mut scanner = Scanner::new(text);
-        let object = Self::take(&mut scanner, None)?;
+        let object = Self::take(&mut scanner, |_, scanner| scanner.value())?;
+        scanner.end()?;
+        Some(Self { text, ..object })
+    }
+
+    /// The same, where the value of this name may be `known`, an object's text that was looked over before.
+    pub(super) fn parse_knowing(text: &'a str, name: &str, known: &[u8]) -> Option<Self> {
+        let mut scanner = Scanner::new(text);
+        let object = Self::take(&mut scanner, |found, scanner| match found == name {
+            true => scanner.known(known).or_else(|| scanner.value()),
+            false => scanner.value(),
+        })?;
         scanner.end()?;
         Some(Self { text, ..object })
     }
@@ -33,12 +44,19 @@ impl<'a> Object<'a> {
     pub(super) fn parse_with_params(text: &'a str) -> Option<(Self, Option<Self>)> {
         let mut scanner = Scanner::new(text);
         let mut params = None;
-        let envelope = Self::take(&mut scanner, Some(&mut params))?;
+        let envelope = Self::take(&mut scanner, |name, scanner| match name {
+            "params" => Self::take_params(scanner, &mut params),
+            _ => scanner.value(),
+        })?;
         scanner.end()?;
         Some((Self { text, ..envelope }, params))
     }
 
-    fn take(scanner: &mut Scanner<'a>, mut params: Option<&mut Option<Self>>) -> Option<Self> {
+    /// Takes an object, each value by its name.
+    fn take(
+        scanner: &mut Scanner<'a>,
+        mut value: impl FnMut(&str, &mut Scanner<'a>) -> Option<&'a str>,
+    ) -> Option<Self> {
         let start = scanner.begin();
         scanner.expect(b'{')?;
         let mut members = Vec::with_capacity(4);
@@ -46,10 +64,7 @@ impl<'a> Object<'a> {
         while goes_on {
             let name = scanner.string()?.said()?;
             scanner.expect(b':')?;
-            let value = match &mut params {
-                Some(params) if name == "params" => Self::take_params(scanner, params)?,
-                _ => scanner.value()?,
-            };
+            let value = value(&name, scanner)?;
             members.push((name, value));
             goes_on = scanner.comma_or(b'}')?;
         }
@@ -59,7 +74,7 @@ impl<'a> Object<'a> {
     /// The last of the name counts.
     fn take_params(scanner: &mut Scanner<'a>, params: &mut Option<Self>) -> Option<&'a str> {
         let before = *scanner;
-        *params = Self::take(scanner, None);
+        *params = Self::take(scanner, |_, scanner| scanner.value());
         match params {
             Some(params) => Some(params.text),
             None => {
@@ -205,6 +220,23 @@ mod tests {
             let read = serde_json::from_str::<Vec<&RawValue>>(&text).ok();
             let read = read.map(|list| list.into_iter().map(RawValue::get).collect::<Vec<_>>());
             prop_assert_eq!(read, elements(&text));
+        }
+
+        #[test]
+        fn what_is_known_is_found_as_if_it_were_read(known in json(), other in json(), rest in "[ ,}1]{0,2}") {
+            for text in [
+                alloc::format!(r#"{{"a":{other},"result": {known}{rest},"b":1}}"#),
+                alloc::format!(r#"{{"result":{known},"result":{other}}}"#),
+                alloc::format!(r#"{{"result":{other},"a":{known}}}"#),
+            ] {
+                let members = |object: Option<Object<'_>>| {
+                    object.map(|object| object.members().map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<Vec<_>>())
+                };
+                let read = members(Object::parse(&text));
+                for known in [known.as_str(), known.trim(), ""] {
+                    prop_assert_eq!(&members(Object::parse_knowing(&text, "result", known.as_bytes())), &read);
+                }
+            }
         }
     }
 }

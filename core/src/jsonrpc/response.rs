@@ -25,7 +25,15 @@ impl<'a> Response<'a> {
     /// The response that this text is: an object with a result or an error and no method.
     #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
-        let envelope = Object::parse(text)?;
+        Self::of(Object::parse(text)?)
+    }
+
+    /// The same, where its result may be `known`, which was parsed before: that is not looked over again.
+    pub(crate) fn parse_knowing(text: &'a str, known: &[u8]) -> Option<Self> {
+        Self::of(Object::parse_knowing(text, "result", known)?)
+    }
+
+    fn of(envelope: Object<'a>) -> Option<Self> {
         if envelope.get("method").is_some() {
             return None;
         }

@@ -89,6 +89,14 @@ impl<'a> Scanner<'a> {
         Some(Quoted { inside: self.text.get(start..self.at - 1)?, is_plain })
     }
 
+    /// Takes this object if it comes next, without a look at what is in it: what begins as an object does is that object.
+    pub(super) fn known(&mut self, object: &[u8]) -> Option<&'a str> {
+        let start = self.begin();
+        let is_next = object.starts_with(b"{") && self.text.as_bytes()[start..].starts_with(object);
+        self.at += if is_next { object.len() } else { return None };
+        self.since(start)
+    }
+
     /// Takes a value, whatever it is.
     pub(super) fn value(&mut self) -> Option<&'a str> {
         let start = self.begin();

@@ -5,12 +5,11 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::listing::{list_params, page_of};
-use super::{Lister, Menu, Rules, narrow};
+use super::listing::list_params;
+use super::{Lister, Menu};
 use crate::call::{Answered, Errand, Purpose};
 use crate::headers::HeaderEdit;
 use crate::ids::CommandId;
-use crate::jsonrpc::Response;
 use crate::mcp::Era;
 use crate::observation::Observation;
 use crate::proxy::Proxy;
@@ -139,16 +138,15 @@ impl Proxy {
                 return self.on_fetch_failed("the relay's answer is larger than the proxy reads");
             }
         };
-        let Some(response) = core::str::from_utf8(body).ok().and_then(Response::parse) else {
+        let Some(era) = self.menus.fetch.eras.first().copied() else { return };
+        let cursor = self.menus.fetch.cursor.take();
+        let Some((response, page)) = self.page_of(era, cursor.as_deref(), body) else {
             return self.on_fetch_failed(&format!("the relay answered with HTTP status {status}"));
         };
-        let rules = Rules::new(&self.config, &self.context);
-        let Some(narrowed) = response.result.and_then(|result| narrow(result, &rules)) else {
+        let Some(page) = page else {
             let said = response.error_message().unwrap_or_else(|| "a result without tools".to_string());
             return self.on_fetch_failed(&format!("the relay answered tools/list with: {said}"));
         };
-        let cursor = self.menus.fetch.cursor.take();
-        let page = page_of(body, cursor, &narrowed, &rules);
         let next = page.next.clone();
         let fetch = &mut self.menus.fetch;
         fetch.pages.take(page);
@@ -170,8 +168,8 @@ impl Proxy {
             return;
         }
         self.relay.speaks(era);
-        if self.menus.of(era).pages != pages {
-            self.menus.of_mut(era).pages = pages;
+        let known = core::mem::replace(&mut self.menus.of_mut(era).pages, pages);
+        if self.menus.of(era).pages != known {
             self.menus.latest = Some(era);
             self.store_menu(era);
         }

@@ -1,13 +1,16 @@
 //! `tools/list` of the agent: forwarded and narrowed, or answered from what is known (B-4.1, B-4.4).
 
-use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::{Lister, Menu, Page, Rules, Tool, Viewer, narrow};
+use super::narrow::with_tools;
+use super::page::{Page, shown};
+use super::view::prints;
+use super::{Lister, Menu, Rules, Viewer};
 use crate::call::{Answered, Down, Facts, Purpose};
 use crate::headers::repeated;
 use crate::ids::{CallId, ExchangeId};
@@ -46,19 +49,18 @@ impl Proxy {
             Answered::TooLarge => return self.respond_too_large(exchange),
         };
         let Some(viewer) = self.viewer_of(exchange) else { return };
-        let Some(response) = core::str::from_utf8(&body).ok().and_then(Response::parse) else {
+        let era = viewer.era();
+        let Some((response, page)) = self.page_of(era, cursor.as_deref(), &body) else {
             let message = "the relay answered tools/list with something that is no JSON-RPC response";
             return self.respond_error(exchange, code::INTERNAL_ERROR, message, None);
         };
+        let Some(page) = page else { return self.respond_as(exchange, call, facts, body.clone()) };
         let rules = Rules::new(&self.config, &self.context);
-        let Some(narrowed) = response.result.and_then(|result| narrow(result, &rules)) else {
-            return self.respond_as(exchange, call, facts, body.clone());
-        };
-        let page = page_of(&body, cursor.clone(), &narrowed, &rules);
-        self.relay.speaks(viewer.era());
-        self.saw(viewer.clone(), cursor.as_deref(), page.next.as_deref(), page.tools.iter());
-        let answer = Bytes::from(response.with_result(&narrowed.result));
-        self.take_page(viewer.era(), page);
+        let answer = Bytes::from(response.with_result(&page.narrowed(&rules)));
+        let prints = prints(&page.tools, &rules);
+        self.relay.speaks(era);
+        self.saw(&viewer, cursor.as_deref(), page.next.as_deref(), prints);
+        self.take_page(era, page);
         self.show_in_order(&viewer, exchange);
         self.respond_as(exchange, call, facts, answer);
         self.tell_changes();
@@ -67,21 +69,40 @@ impl Proxy {
     /// `tools/list` while the relay is away: what was last known, on one page (B-4.4).
     pub(crate) fn list_from_memory(&mut self, exchange: ExchangeId, cursor: Option<&str>, down: &Down) {
         let Some(viewer) = self.viewer_of(exchange) else { return };
-        let known = self.menus.best(viewer.era()).tools_from(cursor);
-        let tools: Option<Vec<Tool>> = known.map(|tools| tools.cloned().collect());
-        let Some(tools) = tools.or_else(|| cursor.is_none().then(Vec::new)) else {
+        let rules = Rules::new(&self.config, &self.context);
+        let known = self.menus.best(viewer.era()).tools_from(cursor).map(Iterator::collect);
+        let Some(tools) = known.or_else(|| cursor.is_none().then(Vec::new)) else {
             return self.respond_unreachable(exchange, down.sent, &down.reason);
         };
-        let result = list_result(viewer.era(), &tools, &Rules::new(&self.config, &self.context));
-        self.saw(viewer.clone(), cursor, None, tools.iter());
+        let result = list_result(viewer.era(), &shown(tools.iter().copied(), &rules));
+        let prints = prints(tools, &rules);
+        self.saw(&viewer, cursor, None, prints);
         self.show_in_order(&viewer, exchange);
         self.observe(Observation::MenuFromMemory);
         self.respond_result(exchange, &result);
         self.fetch_what_was_missed();
     }
 
+    /// The response that `body` is, and the page in it. One that the relay gave before is not read again.
+    pub(super) fn page_of<'a>(
+        &self,
+        era: Era,
+        cursor: Option<&str>,
+        body: &'a Bytes,
+    ) -> Option<(Response<'a>, Option<Arc<Page>>)> {
+        let known = self.menus.of(era).page(cursor);
+        let said = known.map_or(&[][..], |page| page.said());
+        let response = Response::parse_knowing(core::str::from_utf8(body).ok()?, said)?;
+        let rules = Rules::new(&self.config, &self.context);
+        let page = response.result.and_then(|result| match known {
+            Some(page) if result.as_bytes() == said => Some(Arc::clone(page)),
+            _ => Page::read(body, result, cursor.map(String::from), &rules).map(Arc::new),
+        });
+        Some((response, page))
+    }
+
     /// Takes a page into the menu of an era, and stores the menu where it changed.
-    pub(super) fn take_page(&mut self, era: Era, page: Page) {
+    fn take_page(&mut self, era: Era, page: Arc<Page>) {
         if self.menus.of_mut(era).take(page) {
             self.menus.latest = Some(era);
             self.store_menu(era);
@@ -97,33 +118,13 @@ impl Proxy {
     }
 }
 
-/// A page as it is kept: its definitions are slices of the answer that they came in.
-pub(super) fn page_of(
-    body: &Bytes,
-    cursor: Option<String>,
-    narrowed: &narrow::Narrowed<'_>,
-    rules: &Rules<'_>,
-) -> Page {
-    let slice = |text: &str| body.slice_ref(text.as_bytes());
-    let tools =
-        narrowed.tools.iter().map(|(name, text)| Tool::new(name.as_ref().to_owned(), slice(text), rules));
-    Page { cursor, next: narrowed.next.as_ref().map(|next| next.as_ref().to_owned()), tools: tools.collect() }
-}
-
 /// A list result of ours.
-fn list_result(era: Era, tools: &[Tool], rules: &Rules<'_>) -> String {
-    let shown: Vec<_> = tools
-        .iter()
-        .filter(|tool| rules.shows(&tool.name))
-        .map(|tool| rules.shown(&tool.name, tool.text()))
-        .collect();
-    let list = shown.join(",");
-    match era {
-        Era::Legacy => format!(r#"{{"tools":[{list}]}}"#),
-        Era::Modern => {
-            format!(r#"{{"resultType":"complete","tools":[{list}],"ttlMs":0,"cacheScope":"private"}}"#)
-        }
-    }
+fn list_result(era: Era, tools: &[&str]) -> String {
+    let around = match era {
+        Era::Legacy => [r#"{"tools":"#, "}"],
+        Era::Modern => [r#"{"resultType":"complete","tools":"#, r#","ttlMs":0,"cacheScope":"private"}"#],
+    };
+    with_tools(around, tools)
 }
 
 /// The names of a menu's tools, shown and hidden, for the status.

@@ -3,19 +3,20 @@
 mod fetch;
 mod listing;
 mod narrow;
+mod page;
 mod record;
 mod view;
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
-
-use bytes::Bytes;
 
 use crate::map::Map;
 use crate::mcp::Era;
 
 pub(crate) use listing::divided;
-pub use narrow::{Narrowed, Rules, narrow};
+pub use narrow::Rules;
+pub use page::{Page, Tool};
 pub(crate) use record::{recovered, view_recovered};
 use view::View;
 
@@ -35,29 +36,9 @@ pub(crate) struct Menus {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Menu {
     /// The pages in their order, from the first; nothing where the menu is not known.
-    pages: Vec<Page>,
+    pages: Vec<Arc<Page>>,
     /// How the agent asks for it, so that the proxy can ask in its place (B-4.7).
     lister: Option<Lister>,
-}
-
-/// One answer to `tools/list`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Page {
-    /// The cursor that it was asked for with; the first has none.
-    cursor: Option<String>,
-    /// The cursor of the next page. An empty string is a cursor too.
-    next: Option<String>,
-    tools: Vec<Tool>,
-}
-
-/// A tool as the relay defined it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Tool {
-    pub(crate) name: String,
-    /// Its definition, a JSON text.
-    pub(crate) text: Bytes,
-    /// The [fingerprint](view::fingerprint) of its definition as it is shown.
-    print: u64,
 }
 
 /// How a `tools/list` is asked in the agent's place.
@@ -88,19 +69,6 @@ impl Viewer {
     }
 }
 
-impl Tool {
-    /// This definition, as these rules show it.
-    fn new(name: String, text: Bytes, rules: &Rules<'_>) -> Self {
-        let mut tool = Self { name, text, print: 0 };
-        tool.print = view::fingerprint(&rules.shown(&tool.name, tool.text()));
-        tool
-    }
-
-    pub(crate) fn text(&self) -> &str {
-        core::str::from_utf8(&self.text).unwrap_or("{}")
-    }
-}
-
 impl Menu {
     pub(crate) fn is_known(&self) -> bool {
         !self.pages.is_empty()
@@ -117,7 +85,7 @@ impl Menu {
 
     /// Takes a page in: the first begins the menu, another follows the page that names its cursor. Later
     /// pages stay while the page before them leads to them. Whether anything changed.
-    fn take(&mut self, page: Page) -> bool {
+    fn take(&mut self, page: Arc<Page>) -> bool {
         let at = match &page.cursor {
             None => Some(0),
             Some(cursor) => {
@@ -125,7 +93,9 @@ impl Menu {
             }
         };
         let Some(at) = at else { return false };
-        if self.pages.get(at) == Some(&page) {
+        if let Some(known) = self.pages.get_mut(at).filter(|known| **known == page) {
+            // It may be said in another way.
+            *known = page;
             return false;
         }
         let leads_on = self.pages.get(at).is_some_and(|known| known.next == page.next);
@@ -135,6 +105,11 @@ impl Menu {
             None => self.pages.push(page),
         }
         true
+    }
+
+    /// The page that was asked for with this cursor.
+    fn page(&self, cursor: Option<&str>) -> Option<&Arc<Page>> {
+        self.pages.iter().find(|page| page.cursor.as_deref() == cursor)
     }
 
     /// The tools from this cursor on; nothing where no page has it.
@@ -188,9 +163,11 @@ impl Menus {
 mod tests {
     use super::*;
 
-    fn page(cursor: Option<&str>, next: Option<&str>, tool: &str) -> Page {
-        let tools = alloc::vec![Tool { name: tool.into(), text: Bytes::new(), print: 0 }];
-        Page { cursor: cursor.map(String::from), next: next.map(String::from), tools }
+    fn page(cursor: Option<&str>, next: Option<&str>, tool: &str) -> Arc<Page> {
+        let (config, context) = Default::default();
+        let tool = Tool::new(tool.into(), "{}".into(), &Rules::new(&config, &context));
+        let [cursor, next] = [cursor, next].map(|cursor| cursor.map(String::from));
+        Arc::new(Page::recovered(cursor, next, alloc::vec![tool]))
     }
 
     fn names(menu: &Menu) -> Vec<&str> {

@@ -1,14 +1,13 @@
 //! Narrowing (B-4.1 to B-4.3, B-4.5): a list result with some tools left out, and every other byte kept.
 
-use alloc::borrow::Cow;
-use alloc::borrow::ToOwned;
+use alloc::borrow::{Cow, ToOwned};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::config::{Config, MenuRule};
 use crate::context::Context;
-use crate::jsonrpc::{Object, elements, replace_members, set_member};
+use crate::jsonrpc::{Object, around_member, elements, set_member};
 
 /// The schema of a receipt (B-5.4).
 const RECEIPT_SCHEMA: &str = concat!(
@@ -69,43 +68,43 @@ fn schema_with_receipt(schema: &Object<'_>) -> String {
 
 /// A list result, read.
 #[derive(Clone, Debug)]
-pub struct Narrowed<'a> {
+pub(super) struct List<'a> {
     /// Every tool of the result, shown or not: name and definition.
-    pub tools: Vec<(Cow<'a, str>, &'a str)>,
+    pub(super) tools: Vec<(Cow<'a, str>, &'a str)>,
     /// The cursor of the next page.
-    pub next: Option<Cow<'a, str>>,
-    /// The result with only the tools that are shown.
-    pub result: String,
+    pub(super) next: Option<Cow<'a, str>>,
+    /// What stands before the tools and behind them. It is as it was, but says that nobody else may use the answer, nor
+    /// later (B-4.3).
+    pub(super) around: [String; 2],
 }
 
-/// Narrows the result of a `tools/list`: leaves out the tools that the rules hide, and keeps everything else
-/// as it was, but says that nobody else may use the answer, nor later (B-4.3). Nothing where the result has
-/// no list of tools.
-#[must_use]
-pub fn narrow<'a>(result: &'a str, rules: &Rules<'_>) -> Option<Narrowed<'a>> {
-    let object = Object::parse(result)?;
-    let list = object.get("tools")?;
-    let tools: Vec<(Cow<'a, str>, &'a str)> =
-        elements(list)?.into_iter().map(|tool| (name_of(tool), tool)).collect();
-    let shown = shown_list(&tools, rules);
-    let result =
-        replace_members(&object, &[("tools", &shown), ("cacheScope", r#""private""#), ("ttlMs", "0")]);
-    let next = object.string("nextCursor");
-    Some(Narrowed { tools, next, result })
-}
-
-/// The list of the tools that are shown, as a JSON text.
-fn shown_list(tools: &[(Cow<'_, str>, &str)], rules: &Rules<'_>) -> String {
-    let mut list = String::with_capacity(tools.iter().map(|(_, text)| text.len() + 1).sum::<usize>() + 2);
-    list.push('[');
-    for (name, definition) in tools.iter().filter(|(name, _)| rules.shows(name)) {
-        if list.len() > 1 {
-            list.push(',');
-        }
-        list.push_str(&rules.shown(name, definition));
+impl<'a> List<'a> {
+    /// Reads the result of a `tools/list`; nothing where it has no list of tools.
+    pub(super) fn read(result: &'a str) -> Option<Self> {
+        let object = Object::parse(result)?;
+        let tools = elements(object.get("tools")?)?;
+        let tools = tools.into_iter().map(|tool| (name_of(tool), tool)).collect();
+        let next = object.string("nextCursor");
+        let around = around_member(&object, "tools", &[("cacheScope", r#""private""#), ("ttlMs", "0")])?;
+        Some(Self { tools, next, around })
     }
-    list.push(']');
-    list
+}
+
+/// A list result with these tools.
+pub(super) fn with_tools([before, behind]: [&str; 2], tools: &[impl AsRef<str>]) -> String {
+    let length: usize = tools.iter().map(|tool| tool.as_ref().len() + 1).sum();
+    let mut result = String::with_capacity(before.len() + length + 2 + behind.len());
+    result.push_str(before);
+    result.push('[');
+    for (at, tool) in tools.iter().enumerate() {
+        if at > 0 {
+            result.push(',');
+        }
+        result.push_str(tool.as_ref());
+    }
+    result.push(']');
+    result.push_str(behind);
+    result
 }
 
 /// A tool's name. One without a name is shown as it is: no rule can name it.
@@ -117,14 +116,20 @@ fn name_of(definition: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
+    use crate::menu::Page;
 
     const LIST: &str = r#"{"x" :1.0,"tools":[ {"name":"relay_workspace_land","a":1}, {"b":2.50,"name":"relay_reply"} ],"nextCursor":""}"#;
 
     fn narrowed(result: &str, isolated: bool) -> Option<String> {
         let config = Config::default();
         let context = Context::from([("isolatedWorktree".into(), isolated)]);
-        narrow(result, &Rules::new(&config, &context)).map(|narrowed| narrowed.result)
+        let rules = Rules::new(&config, &context);
+        let body = Bytes::copy_from_slice(result.as_bytes());
+        let result = core::str::from_utf8(&body).unwrap();
+        Page::read(&body, result, None, &rules).map(|page| page.narrowed(&rules))
     }
 
     #[test]

@@ -3,14 +3,16 @@
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::page::{Page, Tool};
 use super::view::{View, viewer_of};
-use super::{Lister, Menu, Page, Rules, Tool};
+use super::{Lister, Menu, Rules};
 use crate::headers::repeated;
 use crate::jsonrpc::quoted;
 use crate::mcp::Era;
@@ -61,7 +63,7 @@ fn menu_key(era: Era) -> RecordKey {
 /// The text of a [`MenuRecord`]. Put together from texts: a definition is JSON as it stands.
 fn record_of(menu: &Menu) -> String {
     let lister = serde_json::to_string(&menu.lister).unwrap_or_else(|_| "null".into());
-    let pages: Vec<String> = menu.pages.iter().map(record_of_page).collect();
+    let pages: Vec<String> = menu.pages.iter().map(|page| record_of_page(page)).collect();
     format!(r#"{{"lister":{lister},"pages":[{}]}}"#, pages.join(","))
 }
 
@@ -83,7 +85,7 @@ fn record_of_page(page: &Page) -> String {
 pub(crate) fn recovered(proxy: &mut Proxy, era: Era, value: &str) -> Result<(), serde_json::Error> {
     let record: MenuRecord = serde_json::from_str(value)?;
     let rules = Rules::new(&proxy.config, &proxy.context);
-    let pages = record.pages.into_iter().map(|record| page(record, &rules)).collect();
+    let pages = record.pages.into_iter().map(|record| Arc::new(page(record, &rules))).collect();
     let menu = proxy.menus.of_mut(era);
     let lister = record.lister.map(|lister| match lister {
         Lister::Modern(meta, headers) => Lister::Modern(meta, repeated(&headers)),
@@ -101,7 +103,7 @@ fn page(record: PageRecord, rules: &Rules<'_>) -> Page {
         let text = Bytes::from(String::from(Box::<str>::from(tool.definition)));
         Tool::new(tool.name, text, rules)
     });
-    Page { cursor: record.cursor, next: record.next, tools: tools.collect() }
+    Page::recovered(record.cursor, record.next, tools.collect())
 }
 
 /// Takes back what a viewer last saw.
@@ -126,13 +128,14 @@ mod tests {
         let tool = |name: &str, text: &'static str| Tool::new(name.into(), Bytes::from(text), &rules);
         let tools =
             alloc::vec![tool("a \"b\"", r#"{ "name":"a \"b\"" }"#), tool("c", r#"{"name":"c","x":1.0}"#)];
-        let first = Page { cursor: None, next: Some("\"2\"".into()), tools };
-        let second = Page { cursor: first.next.clone(), next: None, tools: Vec::new() };
+        let next = Some(String::from("\"2\""));
+        let first = Page::recovered(None, next.clone(), tools);
+        let second = Page::recovered(next, None, Vec::new());
         let lister = Some(Lister::Legacy(Some("s".into())));
-        let menu = Menu { pages: alloc::vec![first, second], lister };
+        let menu = Menu { pages: [first, second].map(Arc::new).into(), lister };
 
         let record: MenuRecord = serde_json::from_str(&record_of(&menu)).unwrap();
-        let pages = record.pages.into_iter().map(|record| page(record, &rules)).collect();
+        let pages = record.pages.into_iter().map(|record| Arc::new(page(record, &rules))).collect();
         assert_eq!(Menu { pages, lister: record.lister }, menu);
     }
 

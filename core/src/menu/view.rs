@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::{Menu, Rules, Tool, Viewer};
+use super::page::{Tool, visible};
+use super::{Rules, Viewer};
 use crate::ids::{ExchangeId, Ticket};
 use crate::observation::Observation;
 use crate::proxy::Proxy;
@@ -59,10 +60,9 @@ impl View {
     }
 }
 
-/// The fingerprints of what may be seen of a menu.
-fn visible(menu: &Menu, rules: &Rules<'_>) -> Vec<u64> {
-    let shown = menu.tools().filter(|tool| rules.shows(&tool.name));
-    shown.map(|tool| tool.print).collect()
+/// The fingerprints of what may be seen of these tools.
+pub(super) fn prints<'t>(tools: impl IntoIterator<Item = &'t Tool>, rules: &Rules<'_>) -> Vec<u64> {
+    visible(tools, rules).map(|tool| tool.print).collect()
 }
 
 /// 64 bits that tell one text from another: the same in every build, since they are stored. Eight bytes at a
@@ -97,17 +97,9 @@ pub(crate) fn viewer_of(id: &str) -> Option<Viewer> {
 }
 
 impl Proxy {
-    /// The viewer was shown these tools, as far as the rules show them.
-    pub(super) fn saw<'a>(
-        &mut self,
-        viewer: Viewer,
-        cursor: Option<&str>,
-        next: Option<&str>,
-        tools: impl Iterator<Item = &'a Tool>,
-    ) {
-        let rules = Rules::new(&self.config, &self.context);
-        let shown = tools.filter(|tool| rules.shows(&tool.name)).map(|tool| tool.print).collect();
-        let before = self.menus.views.get(&viewer);
+    /// The viewer was shown the definitions with these fingerprints.
+    pub(super) fn saw(&mut self, viewer: &Viewer, cursor: Option<&str>, next: Option<&str>, shown: Vec<u64>) {
+        let before = self.menus.views.get(viewer);
         let mut view = before.cloned().unwrap_or_default();
         view.show(cursor, next, shown);
         // Behind an answer that has not left yet this one waits too, so that they are seen in order.
@@ -116,7 +108,7 @@ impl Proxy {
             .is_none_or(|before| before.seen != view.seen || before.more != view.more || before.is_doubtful);
         self.menus.views.insert(viewer.clone(), view);
         if waits || is_news {
-            self.store_view(&viewer);
+            self.store_view(viewer);
         }
     }
 
@@ -164,7 +156,7 @@ impl Proxy {
         }
         let menu = self.menus.best(viewer.era());
         if menu.is_known() {
-            let seen = visible(menu, &Rules::new(&self.config, &self.context));
+            let seen = prints(menu.tools(), &Rules::new(&self.config, &self.context));
             self.menus.views.insert(viewer.clone(), View { seen, ..View::default() });
             self.store_view(viewer);
         }
@@ -179,7 +171,7 @@ impl Proxy {
             if !menu.is_known() || view.unsent.is_some() {
                 continue;
             }
-            let now = visible(menu, &rules);
+            let now = prints(menu.tools(), &rules);
             if view.differs(&now, menu.is_complete()) && view.told.as_ref() != Some(&now) {
                 changed.push((viewer.clone(), Some(now)));
             } else if view.told.is_some() && !view.differs(&now, menu.is_complete()) {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use relay_mcp_core::jsonrpc::{
-    Id, Malformed, Message, Object, Parsed, Response, error_response, quoted, remove_member, replace_members,
+    Id, Malformed, Message, Object, Parsed, Response, around_member, error_response, quoted, remove_member,
     result_response, set_member,
 };
 use relay_mcp_core::mcp::Era;
@@ -99,7 +99,9 @@ fn check_changes(object: &Object<'_>) {
     let values: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "\"new\"")).collect();
     let distinct: BTreeMap<&str, &str> = values.into_iter().collect();
     let values: Vec<(&str, &str)> = distinct.into_iter().collect();
-    let replaced = replace_members(object, &values);
+    let Some(name) = names.first() else { return };
+    let around = around_member(object, name, &values).expect("a member that is there");
+    let replaced = around.join("\"new\"");
     let changed = Object::parse(&replaced).expect("an object stays one");
     assert_eq!(changed.members().count(), object.members().count());
     for (name, value) in object.members() {

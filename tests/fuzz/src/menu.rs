@@ -1,8 +1,9 @@
 //! Narrowing: whatever the relay's list says, what the agent gets is the same list with some tools left out. The first byte
 //! is the context, the rest is the result of `tools/list`.
 
+use bytes::Bytes;
 use relay_mcp_core::jsonrpc::Object;
-use relay_mcp_core::menu::{Rules, narrow};
+use relay_mcp_core::menu::{Page, Rules, Tool};
 use relay_mcp_core::{Config, Context};
 use serde_json::Value;
 
@@ -20,13 +21,14 @@ pub fn check(bytes: &[u8]) {
     let before = Object::parse(result);
     let list: Option<Vec<&serde_json::value::RawValue>> =
         before.as_ref().and_then(|before| serde_json::from_str(before.get("tools")?).ok());
-    let Some(narrowed) = narrow(result, &rules) else {
+    let Some(page) = read(result, &rules) else {
         assert!(list.is_none(), "B-4.1: a list is narrowed: {result}");
         return;
     };
     let (before, list) = (before.expect("an object"), list.expect("a list"));
-    assert_eq!(narrowed.tools.len(), list.len(), "every tool is known");
-    let after = Object::parse(&narrowed.result).expect("an object stays one");
+    assert_eq!(page.tools().len(), list.len(), "every tool is known");
+    let narrowed = page.narrowed(&rules);
+    let after = Object::parse(&narrowed).expect("an object stays one");
     check_rest(&before, &after);
     let shown: Vec<&serde_json::value::RawValue> =
         serde_json::from_str(after.get("tools").expect("tools")).expect("a list");
@@ -40,18 +42,19 @@ pub fn check(bytes: &[u8]) {
         let name = read["name"].as_str().unwrap_or_default();
         assert!(is_isolated || !is_hidden(name), "B-4.1: {name} is not shown");
     }
-    let visible = narrowed.tools.iter().filter(|(name, _)| is_isolated || !is_hidden(name));
+    let visible = page.tools().iter().filter(|tool| is_isolated || !is_hidden(tool.name()));
     assert_eq!(shown.len(), visible.count(), "B-4.1: what is not hidden is shown");
-    let again = narrow(&narrowed.result, &rules).expect("a list");
-    let names = |tools: &[(std::borrow::Cow<'_, str>, &str)]| {
-        tools
-            .iter()
-            .map(|(name, _)| name.to_string())
-            .filter(|name| is_isolated || !is_hidden(name))
-            .collect()
+    let again = read(&narrowed, &rules).expect("a list");
+    let names = |tools: &[Tool]| {
+        let names = tools.iter().map(|tool| tool.name().to_owned());
+        names.filter(|name| is_isolated || !is_hidden(name)).collect::<Vec<_>>()
     };
-    let (once, twice): (Vec<String>, Vec<String>) = (names(&narrowed.tools), names(&again.tools));
-    assert_eq!(once, twice, "what is narrowed is narrow");
+    assert_eq!(names(page.tools()), names(again.tools()), "what is narrowed is narrow");
+}
+
+fn read(result: &str, rules: &Rules<'_>) -> Option<Page> {
+    let body = Bytes::copy_from_slice(result.as_bytes());
+    Page::read(&body, std::str::from_utf8(&body).expect("a text"), None, rules)
 }
 
 fn is_hidden(name: &str) -> bool {

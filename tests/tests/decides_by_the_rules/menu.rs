@@ -58,6 +58,22 @@ fn b_4_3_everything_else_of_the_result_is_kept() {
 }
 
 #[test]
+fn b_4_3_a_list_that_the_relay_says_again_is_shown_as_it_is_now_asked_for_and_as_the_context_is_now() {
+    let mut host = Host::new(Config::default());
+    let result = r#"{"tools":[ {"name":"relay_workspace_land"} , {"name":"a", "x":1.0}], "ttlMs":9}"#;
+    let land = r#"{"name":"relay_workspace_land"},"#;
+    for (id, is_isolated, end) in [(1, false, ""), (2, true, ""), (3, false, ""), (4, true, r#","x":0"#)] {
+        isolated(&mut host, is_isolated);
+        let exchange = list(&mut host, id, None);
+        let said = result.strip_suffix('}').unwrap();
+        host.relay_says_with(200, &[], &format!(r#"{{"result":{said}{end}}},"id":{id}}}"#));
+        let land = if is_isolated { land } else { "" };
+        let shown = format!(r#"{{"tools":[{land}{{"name":"a", "x":1.0}}], "ttlMs":0{end}}}"#);
+        assert_eq!(host.answer(exchange).text(), format!(r#"{{"result":{shown},"id":{id}}}"#));
+    }
+}
+
+#[test]
 fn b_4_4_without_a_relay_the_last_list_is_shown_narrowed_on_one_page() {
     let mut host = Host::new(Config::default());
     list(&mut host, 1, None);

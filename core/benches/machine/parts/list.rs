@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
+use relay_mcp_core::menu::{Page, Rules};
 use relay_mcp_core::{Action, Input, Proxy};
 
 use super::{NOW, called, head, is_answered, persisted, post};
@@ -25,6 +26,17 @@ pub(crate) fn list(proxy: &mut Proxy, exchange: u64, answer: &Bytes) -> Vec<Acti
     }
     assert!(is_answered(&actions));
     actions
+}
+
+/// A relay's answer with this result.
+pub(crate) fn answer(result: &str) -> Bytes {
+    Bytes::from(format!(r#"{{"jsonrpc":"2.0","id":3,"result":{result}}}"#))
+}
+
+/// A list result, read and narrowed.
+pub(crate) fn narrow(result: &Bytes, rules: &Rules<'_>) -> String {
+    let text = std::str::from_utf8(result).expect("a text");
+    Page::read(result, text, None, rules).expect("a list of tools").narrowed(rules)
 }
 
 /// A list result with tools of about 500 bytes each: seven that the context hides, one that may be queued,
