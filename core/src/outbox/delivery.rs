@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use core::time::Duration;
 
-use super::entry::Place;
+use super::entry::{Entry, Place};
 use super::write::Write;
 use crate::call::{Answered, Down, Errand, Facts, Loss, Purpose, is_passing};
 use crate::config::Backoff;
@@ -197,17 +197,17 @@ impl Proxy {
     fn on_delivered(&mut self, place: Place) {
         self.put_down();
         self.token_was_taken();
-        if let Some(entry) = self.outbox.remove(place) {
-            self.forget_write(place);
-            let age = self.now.since(entry.enqueued_at);
-            let attempts = entry.attempts;
-            self.observe(Observation::WriteDelivered { key: entry.write.key, attempts, age });
-            if let Some(session) = &entry.write.session {
-                self.close_if_done_with(session);
-            }
-        }
+        let delivered = self.outbox.remove(place);
+        // First, so that the relay is at the next one while this one is told of and forgotten.
         self.deliver_next();
         self.send_next_write();
+        let Some(Entry { write, attempts, enqueued_at, .. }) = delivered else { return };
+        self.forget_write(place);
+        let age = self.now.since(enqueued_at);
+        self.observe(Observation::WriteDelivered { key: write.key, attempts, age });
+        if let Some(session) = &write.session {
+            self.close_if_done_with(session);
+        }
     }
 
     /// It did not get through: the whole queue waits, since nobody may overtake.

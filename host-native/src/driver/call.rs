@@ -3,6 +3,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method as HttpMethod, Response};
@@ -72,11 +73,17 @@ impl<M: Machine + Send + 'static> Driver<M> {
         tables.calls.insert(call, Call { place, answer: Answer::Awaited, pass_to });
     }
 
-    /// Makes a call in a task of its own.
+    /// Makes a call in a task of its own. It is sent at once, before the task's first turn, so that the relay is at it while
+    /// the rest of the step is done.
     fn call_apart(&self, mut calling: Calling) -> Place {
         let driver = self.clone();
+        let _in_runtime = self.0.runtime.enter();
+        let begun = calling.answer.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         let task = self.0.runtime.spawn(async move {
-            let called = calling.answer.as_mut().await;
+            let called = match begun {
+                Poll::Ready(called) => called,
+                Poll::Pending => calling.answer.as_mut().await,
+            };
             let Calling { life, call, .. } = calling;
             let body = driver.end_call(&calling, called);
             // A stream lasts.
