@@ -32,7 +32,7 @@ use crate::engine::Engine;
 use crate::handle::Question;
 use crate::relay_client::RelayClient;
 use crate::store::{Store, StoreEvent};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, together};
 
 pub use answer::{AgentBody, BrokenOff, Room};
 use by_id::ById;
@@ -214,9 +214,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
         match machine.step(core.stepped, inputs) {
             Ok(actions) => {
                 let wakeup = machine.next_wakeup();
-                for action in actions {
-                    self.perform(core, action);
-                }
+                together(|| actions.into_iter().for_each(|action| self.perform(core, action)));
                 self.0.alarm.set(wakeup.map(|wakeup| wakeup.at));
                 true
             }

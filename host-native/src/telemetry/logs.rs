@@ -1,6 +1,5 @@
 //! Log lines: structured events on stderr, as text or JSON, one event a line (B-8.2).
 
-use std::io;
 use std::str::FromStr;
 
 use tracing::Subscriber;
@@ -8,6 +7,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::one_line::OneLine;
+use super::together::Stderr;
 
 /// How a log line is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub enum LogsError {
 /// # Errors
 /// When the filter cannot be read, or when the logs were set up before.
 pub fn init(format: LogFormat, filter: &str) -> Result<(), LogsError> {
-    let logs = subscriber(format, filter, || OneLine(io::stderr()))?;
+    let logs = subscriber(format, filter, || OneLine(Stderr))?;
     tracing::subscriber::set_global_default(logs).map_err(|_| LogsError::Taken)
 }
 
@@ -86,7 +86,7 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::io::{self, Write};
     use std::sync::{Arc, Mutex};
 
     use super::*;

@@ -6,8 +6,10 @@ pub mod logs;
 mod metrics;
 mod observe;
 pub mod one_line;
+mod together;
 
 pub use labels::{CallOutcome, RequestOutcome};
 pub(crate) use metrics::CONTENT_TYPE;
 pub use metrics::Metrics;
 pub use observe::observe;
+pub(crate) use together::together;
