@@ -31,21 +31,33 @@ impl Glob {
         let Some(star) = self.star else {
             return self.text == name;
         };
-        let (head, rest) = (&self.text[..star], &self.text[star + 1..]);
-        let Some(mut name) = name.strip_prefix(head) else {
-            return false;
-        };
-        let Some((middle, tail)) = rest.rsplit_once('*') else {
-            return name.ends_with(rest);
-        };
-        for part in middle.split('*') {
-            let Some(at) = name.find(part) else {
-                return false;
-            };
-            name = &name[at + part.len()..];
-        }
-        name.ends_with(tail)
+        let (head, rest) = self.text.as_bytes().split_at(star);
+        name.as_bytes().strip_prefix(head).is_some_and(|name| fits(rest, name))
     }
+}
+
+/// Whether the whole of `name` fits. Where what follows a `*` does not, that stands for one byte more.
+fn fits(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut at, mut taken) = (0, 0);
+    let mut star = None;
+    while let Some(byte) = name.get(taken) {
+        match pattern.get(at) {
+            Some(b'*') => {
+                star = Some((at, taken));
+                at += 1;
+            }
+            Some(wanted) if wanted == byte => {
+                at += 1;
+                taken += 1;
+            }
+            _ => {
+                let Some((place, begun)) = star else { return false };
+                star = Some((place, begun + 1));
+                (at, taken) = (place + 1, begun + 1);
+            }
+        }
+    }
+    pattern[at..].iter().all(|left| *left == b'*')
 }
 
 impl core::fmt::Display for Glob {
@@ -67,6 +79,8 @@ mod tests {
             ("relay_*_land", "relay_workspace_land", "relay_land"),
             ("a*b*c", "a--b--bc", "a--c--b"),
             ("a*a", "aa", "a"),
+            ("a**b*", "ab", "ba"),
+            ("*é*", "café", "cafè"),
             ("*", "", "?"),
         ] {
             assert!(Glob::new(pattern).matches(fits), "{pattern} should fit {fits}");

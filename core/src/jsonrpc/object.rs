@@ -23,7 +23,7 @@ impl<'a> Object<'a> {
     #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
         let mut scanner = Scanner::new(text);
-        let object = Self::take(&mut scanner, |_, scanner| scanner.value())?;
+        let object = Self::take(&mut scanner, &mut |_, scanner| scanner.value())?;
         scanner.end()?;
         Some(Self { text, ..object })
     }
@@ -31,7 +31,7 @@ impl<'a> Object<'a> {
     /// The same, where the value of this name may be `known`, an object's text that was looked over before.
     pub(super) fn parse_knowing(text: &'a str, name: &str, known: &[u8]) -> Option<Self> {
         let mut scanner = Scanner::new(text);
-        let object = Self::take(&mut scanner, |found, scanner| match found == name {
+        let object = Self::take(&mut scanner, &mut |found, scanner| match found == name {
             true => scanner.known(known).or_else(|| scanner.value()),
             false => scanner.value(),
         })?;
@@ -44,7 +44,7 @@ impl<'a> Object<'a> {
     pub(super) fn parse_with_params(text: &'a str) -> Option<(Self, Option<Self>)> {
         let mut scanner = Scanner::new(text);
         let mut params = None;
-        let envelope = Self::take(&mut scanner, |name, scanner| match name {
+        let envelope = Self::take(&mut scanner, &mut |name, scanner| match name {
             "params" => Self::take_params(scanner, &mut params),
             _ => scanner.value(),
         })?;
@@ -55,7 +55,7 @@ impl<'a> Object<'a> {
     /// Takes an object, each value by its name.
     fn take(
         scanner: &mut Scanner<'a>,
-        mut value: impl FnMut(&str, &mut Scanner<'a>) -> Option<&'a str>,
+        value: &mut dyn FnMut(&str, &mut Scanner<'a>) -> Option<&'a str>,
     ) -> Option<Self> {
         let start = scanner.begin();
         scanner.expect(b'{')?;
@@ -74,7 +74,7 @@ impl<'a> Object<'a> {
     /// The last of the name counts.
     fn take_params(scanner: &mut Scanner<'a>, params: &mut Option<Self>) -> Option<&'a str> {
         let before = *scanner;
-        *params = Self::take(scanner, |_, scanner| scanner.value());
+        *params = Self::take(scanner, &mut |_, scanner| scanner.value());
         match params {
             Some(params) => Some(params.text),
             None => {

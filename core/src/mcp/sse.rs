@@ -178,11 +178,13 @@ pub fn comment(text: &str) -> Bytes {
 /// Any line end in `data` ends a line of the stream, so each gets a field of its own: a client joins them with line
 /// feeds.
 fn push_data(out: &mut String, data: &str) {
-    let unified = data.contains('\r').then(|| data.replace("\r\n", "\n"));
-    for line in unified.as_deref().unwrap_or(data).split(['\n', '\r']) {
+    let mut rest = Some(data);
+    while let Some(data) = rest {
+        let end = data.bytes().position(|byte| matches!(byte, b'\n' | b'\r'));
         out.push_str("data: ");
-        out.push_str(line);
+        out.push_str(&data[..end.unwrap_or(data.len())]);
         out.push('\n');
+        rest = end.map(|at| data[at..].strip_prefix("\r\n").unwrap_or(&data[at + 1..]));
     }
     out.push('\n');
 }

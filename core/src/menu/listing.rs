@@ -7,8 +7,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::narrow::with_tools;
-use super::page::{Page, shown};
+use super::page::{Page, Tool, visible, with_tools};
 use super::view::prints;
 use super::{Lister, Menu, Rules, Viewer};
 use crate::call::{Answered, Down, Facts, Purpose};
@@ -56,10 +55,10 @@ impl Proxy {
         };
         let Some(page) = page else { return self.respond_as(exchange, call, facts, body.clone()) };
         let rules = Rules::new(&self.config, &self.context);
-        let answer = Bytes::from(response.with_result(&page.narrowed(&rules)));
-        let prints = prints(&page.tools, &rules);
+        let visible = visible(&mut page.tools.iter(), &rules);
+        let answer = Bytes::from(response.with_result(&page.with(&visible)));
         self.relay.speaks(era);
-        self.saw(&viewer, cursor.as_deref(), page.next.as_deref(), prints);
+        self.saw(&viewer, cursor.as_deref(), page.next.as_deref(), prints(&visible));
         self.take_page(era, page);
         self.show_in_order(&viewer, exchange);
         self.respond_as(exchange, call, facts, answer);
@@ -70,12 +69,12 @@ impl Proxy {
     pub(crate) fn list_from_memory(&mut self, exchange: ExchangeId, cursor: Option<&str>, down: &Down) {
         let Some(viewer) = self.viewer_of(exchange) else { return };
         let rules = Rules::new(&self.config, &self.context);
-        let known = self.menus.best(viewer.era()).tools_from(cursor).map(Iterator::collect);
-        let Some(tools) = known.or_else(|| cursor.is_none().then(Vec::new)) else {
+        let known = self.menus.best(viewer.era()).tools_from(cursor);
+        let known = known.map(|mut tools| visible(&mut tools, &rules));
+        let Some(visible) = known.or_else(|| cursor.is_none().then(Vec::new)) else {
             return self.respond_unreachable(exchange, down.sent, &down.reason);
         };
-        let result = list_result(viewer.era(), &shown(tools.iter().copied(), &rules));
-        let prints = prints(tools, &rules);
+        let (result, prints) = (list_result(viewer.era(), &visible), prints(&visible));
         self.saw(&viewer, cursor, None, prints);
         self.show_in_order(&viewer, exchange);
         self.observe(Observation::MenuFromMemory);
@@ -119,7 +118,7 @@ impl Proxy {
 }
 
 /// A list result of ours.
-fn list_result(era: Era, tools: &[&str]) -> String {
+fn list_result(era: Era, tools: &[&Tool]) -> String {
     let around = match era {
         Era::Legacy => [r#"{"tools":"#, "}"],
         Era::Modern => [r#"{"resultType":"complete","tools":"#, r#","ttlMs":0,"cacheScope":"private"}"#],

@@ -1,13 +1,12 @@
-//! Narrowing (B-4.1 to B-4.3, B-4.5): a list result with some tools left out, and every other byte kept.
+//! Narrowing (B-4.1, B-4.5): which tools the agent is shown, and how.
 
-use alloc::borrow::{Cow, ToOwned};
+use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
-use alloc::vec::Vec;
 
 use crate::config::{Config, MenuRule};
 use crate::context::Context;
-use crate::jsonrpc::{Object, around_member, elements, set_member};
+use crate::jsonrpc::{Object, set_member};
 
 /// The schema of a receipt (B-5.4).
 const RECEIPT_SCHEMA: &str = concat!(
@@ -64,54 +63,6 @@ fn schema_with_receipt(schema: &Object<'_>) -> String {
     }
     wider.push_str(&format!(r#","anyOf":[{},{RECEIPT_SCHEMA}]}}"#, schema.text().trim()));
     wider
-}
-
-/// A list result, read.
-#[derive(Clone, Debug)]
-pub(super) struct List<'a> {
-    /// Every tool of the result, shown or not: name and definition.
-    pub(super) tools: Vec<(Cow<'a, str>, &'a str)>,
-    /// The cursor of the next page.
-    pub(super) next: Option<Cow<'a, str>>,
-    /// What stands before the tools and behind them. It is as it was, but says that nobody else may use the answer, nor
-    /// later (B-4.3).
-    pub(super) around: [String; 2],
-}
-
-impl<'a> List<'a> {
-    /// Reads the result of a `tools/list`; nothing where it has no list of tools.
-    pub(super) fn read(result: &'a str) -> Option<Self> {
-        let object = Object::parse(result)?;
-        let tools = elements(object.get("tools")?)?;
-        let tools = tools.into_iter().map(|tool| (name_of(tool), tool)).collect();
-        let next = object.string("nextCursor");
-        let around = around_member(&object, "tools", &[("cacheScope", r#""private""#), ("ttlMs", "0")])?;
-        Some(Self { tools, next, around })
-    }
-}
-
-/// A list result with these tools.
-pub(super) fn with_tools([before, behind]: [&str; 2], tools: &[impl AsRef<str>]) -> String {
-    let length: usize = tools.iter().map(|tool| tool.as_ref().len() + 1).sum();
-    let mut result = String::with_capacity(before.len() + length + 2 + behind.len());
-    result.push_str(before);
-    result.push('[');
-    for (at, tool) in tools.iter().enumerate() {
-        if at > 0 {
-            result.push(',');
-        }
-        result.push_str(tool.as_ref());
-    }
-    result.push(']');
-    result.push_str(behind);
-    result
-}
-
-/// A tool's name. One without a name is shown as it is: no rule can name it.
-fn name_of(definition: &str) -> Cow<'_, str> {
-    Object::parse(definition)
-        .and_then(|tool| tool.string("name"))
-        .unwrap_or_else(|| Cow::Owned("".to_owned()))
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! A page of the relay's menu: read once, and remembered as it was said, so that a relay which says the same again
 //! needs not be read again.
 
-use alloc::borrow::{Cow, ToOwned};
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::narrow::{List, with_tools};
 use super::{Rules, view};
+use crate::jsonrpc::{Object, around_member, elements};
 
 /// One answer to `tools/list`. Two are the same that hold the same, however they said it.
 #[derive(Clone, Debug)]
@@ -55,20 +55,15 @@ impl Page {
     #[must_use]
     pub fn read(body: &Bytes, result: &str, cursor: Option<String>, rules: &Rules<'_>) -> Option<Self> {
         let slice = |text: &str| body.slice_ref(text.as_bytes());
-        let List { tools, next, around } = List::read(result)?;
-        let tools = tools.into_iter().map(|(name, text)| Tool::new(name.into_owned(), slice(text), rules));
+        let object = Object::parse(result)?;
+        let tools = elements(object.get("tools")?)?.into_iter();
         Some(Self {
             cursor,
-            next: next.map(|next| next.as_ref().to_owned()),
-            tools: tools.collect(),
+            next: object.string("nextCursor").map(Cow::into_owned),
+            tools: tools.map(|tool| Tool::new(name_of(tool), slice(tool), rules)).collect(),
             said: slice(result),
-            around,
+            around: around_member(&object, "tools", &[("cacheScope", r#""private""#), ("ttlMs", "0")])?,
         })
-    }
-
-    /// The result as the relay wrote it; empty where that is not known.
-    pub(super) fn said(&self) -> &[u8] {
-        &self.said
     }
 
     /// Every tool of it, shown or not.
@@ -77,10 +72,20 @@ impl Page {
         &self.tools
     }
 
+    /// The result as the relay wrote it; empty where that is not known.
+    pub(super) fn said(&self) -> &[u8] {
+        &self.said
+    }
+
     /// The result that the relay said, as the agent gets it: without the tools that the rules hide (B-4.1 to B-4.3).
     #[must_use]
     pub fn narrowed(&self, rules: &Rules<'_>) -> String {
-        with_tools(self.around.each_ref().map(String::as_str), &shown(&self.tools, rules))
+        self.with(&visible(&mut self.tools.iter(), rules))
+    }
+
+    /// The same with these of its tools.
+    pub(super) fn with(&self, tools: &[&Tool]) -> String {
+        with_tools(self.around.each_ref().map(String::as_str), tools)
     }
 }
 
@@ -111,15 +116,27 @@ impl Tool {
     }
 }
 
-/// The definitions of those that the rules show.
-pub(super) fn shown<'t>(tools: impl IntoIterator<Item = &'t Tool>, rules: &Rules<'_>) -> Vec<&'t str> {
-    visible(tools, rules).map(Tool::shown).collect()
+/// A tool's name. One without a name is shown as it is: no rule can name it.
+fn name_of(definition: &str) -> String {
+    let name = Object::parse(definition).and_then(|tool| tool.string("name"));
+    name.unwrap_or_default().into_owned()
 }
 
 /// Those that the rules show.
-pub(super) fn visible<'t>(
-    tools: impl IntoIterator<Item = &'t Tool>,
-    rules: &Rules<'_>,
-) -> impl Iterator<Item = &'t Tool> {
-    tools.into_iter().filter(move |tool| rules.shows(&tool.name))
+pub(super) fn visible<'t>(tools: &mut dyn Iterator<Item = &'t Tool>, rules: &Rules<'_>) -> Vec<&'t Tool> {
+    tools.filter(|tool| rules.shows(&tool.name)).collect()
+}
+
+/// A list result with these tools.
+pub(super) fn with_tools([before, behind]: [&str; 2], tools: &[&Tool]) -> String {
+    let length: usize = tools.iter().map(|tool| tool.shown.len() + 1).sum();
+    let mut result = String::with_capacity(before.len() + length + 2 + behind.len());
+    result.push_str(before);
+    for (at, tool) in tools.iter().enumerate() {
+        result.push(if at == 0 { '[' } else { ',' });
+        result.push_str(tool.shown());
+    }
+    result.push_str(if tools.is_empty() { "[]" } else { "]" });
+    result.push_str(behind);
+    result
 }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::page::{Tool, visible};
-use super::{Rules, Viewer};
+use super::{Menu, Rules, Viewer};
 use crate::ids::{ExchangeId, Ticket};
 use crate::observation::Observation;
 use crate::proxy::Proxy;
@@ -60,9 +60,14 @@ impl View {
     }
 }
 
-/// The fingerprints of what may be seen of these tools.
-pub(super) fn prints<'t>(tools: impl IntoIterator<Item = &'t Tool>, rules: &Rules<'_>) -> Vec<u64> {
-    visible(tools, rules).map(|tool| tool.print).collect()
+/// The fingerprints of what may be seen of a menu.
+fn seen_of(menu: &Menu, rules: &Rules<'_>) -> Vec<u64> {
+    prints(&visible(&mut menu.tools(), rules))
+}
+
+/// The fingerprints of these tools.
+pub(super) fn prints(tools: &[&Tool]) -> Vec<u64> {
+    tools.iter().map(|tool| tool.print).collect()
 }
 
 /// 64 bits that tell one text from another: the same in every build, since they are stored. Eight bytes at a
@@ -156,7 +161,7 @@ impl Proxy {
         }
         let menu = self.menus.best(viewer.era());
         if menu.is_known() {
-            let seen = prints(menu.tools(), &Rules::new(&self.config, &self.context));
+            let seen = seen_of(menu, &Rules::new(&self.config, &self.context));
             self.menus.views.insert(viewer.clone(), View { seen, ..View::default() });
             self.store_view(viewer);
         }
@@ -171,7 +176,7 @@ impl Proxy {
             if !menu.is_known() || view.unsent.is_some() {
                 continue;
             }
-            let now = prints(menu.tools(), &rules);
+            let now = seen_of(menu, &rules);
             if view.differs(&now, menu.is_complete()) && view.told.as_ref() != Some(&now) {
                 changed.push((viewer.clone(), Some(now)));
             } else if view.told.is_some() && !view.differs(&now, menu.is_complete()) {
