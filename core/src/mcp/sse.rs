@@ -241,6 +241,8 @@ mod tests {
         let decoded = decode(&[&written]);
         assert_eq!(decoded.len(), 1);
         assert_eq!(decoded[0].data.as_deref(), Some("{\n\"a\":1,\n\"b\":\n2}\n"));
+        let written = event("ü\n\r\r\r\né");
+        assert_eq!(written, "event: message\ndata: ü\ndata: \ndata: \ndata: \ndata: é\n\n");
     }
 
     proptest! {

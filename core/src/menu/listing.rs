@@ -55,8 +55,8 @@ impl Proxy {
         };
         let Some(page) = page else { return self.respond_as(exchange, call, facts, body.clone()) };
         let rules = Rules::new(&self.config, &self.context);
-        let visible = visible(&mut page.tools.iter(), &rules);
-        let answer = Bytes::from(response.with_result(&page.with(&visible)));
+        let visible = page.visible(&rules);
+        let answer = Bytes::from(response.with_result(&page.narrowed(&visible)));
         self.relay.speaks(era);
         self.saw(&viewer, cursor.as_deref(), page.next.as_deref(), prints(&visible));
         self.take_page(era, page);

@@ -80,7 +80,7 @@ mod tests {
         let rules = Rules::new(&config, &context);
         let body = Bytes::copy_from_slice(result.as_bytes());
         let result = core::str::from_utf8(&body).unwrap();
-        Page::read(&body, result, None, &rules).map(|page| page.narrowed(&rules))
+        Page::read(&body, result, None, &rules).map(|page| page.narrowed(&page.visible(&rules)))
     }
 
     #[test]

@@ -52,6 +52,9 @@ impl Page {
 
     /// Reads a result that stands in `body` and was asked for with this cursor; nothing where it has no list of tools.
     /// What is kept are slices of `body`.
+    ///
+    /// # Panics
+    /// When the result does not stand in `body`.
     #[must_use]
     pub fn read(body: &Bytes, result: &str, cursor: Option<String>, rules: &Rules<'_>) -> Option<Self> {
         let slice = |text: &str| body.slice_ref(text.as_bytes());
@@ -77,14 +80,15 @@ impl Page {
         &self.said
     }
 
-    /// The result that the relay said, as the agent gets it: without the tools that the rules hide (B-4.1 to B-4.3).
+    /// Those of its tools that the rules show (B-4.1).
     #[must_use]
-    pub fn narrowed(&self, rules: &Rules<'_>) -> String {
-        self.with(&visible(&mut self.tools.iter(), rules))
+    pub fn visible(&self, rules: &Rules<'_>) -> Vec<&Tool> {
+        visible(&mut self.tools.iter(), rules)
     }
 
-    /// The same with these of its tools.
-    pub(super) fn with(&self, tools: &[&Tool]) -> String {
+    /// The result that the relay said with these of its tools, as the agent gets it (B-4.2, B-4.3).
+    #[must_use]
+    pub fn narrowed(&self, tools: &[&Tool]) -> String {
         with_tools(self.around.each_ref().map(String::as_str), tools)
     }
 }

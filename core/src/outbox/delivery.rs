@@ -198,7 +198,7 @@ impl Proxy {
         self.put_down();
         self.token_was_taken();
         let delivered = self.outbox.remove(place);
-        // First, so that the relay is at the next one while this one is told of and forgotten.
+        // First, so that the relay is at the next one while this one is told of.
         self.deliver_next();
         self.send_next_write();
         let Some(Entry { write, attempts, enqueued_at, .. }) = delivered else { return };

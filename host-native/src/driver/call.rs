@@ -69,16 +69,21 @@ impl<M: Machine + Send + 'static> Driver<M> {
             Some(way_back) => way_back.call(calling),
             None => Err(calling),
         };
-        let place = place.map_or_else(|calling| self.call_apart(calling), Place::Here);
+        let place = place.map_or_else(|calling| self.begin_apart(calling), Place::Here);
         tables.calls.insert(call, Call { place, answer: Answer::Awaited, pass_to });
     }
 
-    /// Makes a call in a task of its own. It is sent at once, before the task's first turn, so that the relay is at it while
-    /// the rest of the step is done.
-    fn call_apart(&self, mut calling: Calling) -> Place {
-        let driver = self.clone();
+    /// Begins a call in a task of its own, before the task's first turn: over a connection that is open to it alone it is
+    /// sent at once, so that the relay is at it while the rest of the step is done.
+    fn begin_apart(&self, mut calling: Calling) -> Place {
         let _in_runtime = self.0.runtime.enter();
         let begun = calling.answer.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        self.call_apart(calling, begun)
+    }
+
+    /// Makes a call, as far as it is not made yet, in a task of its own.
+    fn call_apart(&self, mut calling: Calling, begun: Poll<Called>) -> Place {
+        let driver = self.clone();
         let task = self.0.runtime.spawn(async move {
             let called = match begun {
                 Poll::Ready(called) => called,
@@ -100,7 +105,7 @@ impl<M: Machine + Send + 'static> Driver<M> {
         let mut core = lock(&self.0.core);
         let known = core.calls_of(calling.life).and_then(|calls| calls.get_mut(calling.call));
         if let Some(known) = known {
-            known.place = self.call_apart(calling);
+            known.place = self.call_apart(calling, Poll::Pending);
         }
     }
 

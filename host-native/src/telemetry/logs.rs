@@ -7,7 +7,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::one_line::OneLine;
-use super::together::Stderr;
+use super::together::{Stderr, write_before_a_panic};
 
 /// How a log line is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,7 +60,9 @@ pub enum LogsError {
 /// When the filter cannot be read, or when the logs were set up before.
 pub fn init(format: LogFormat, filter: &str) -> Result<(), LogsError> {
     let logs = subscriber(format, filter, || OneLine(Stderr))?;
-    tracing::subscriber::set_global_default(logs).map_err(|_| LogsError::Taken)
+    tracing::subscriber::set_global_default(logs).map_err(|_| LogsError::Taken)?;
+    write_before_a_panic();
+    Ok(())
 }
 
 fn subscriber<W>(

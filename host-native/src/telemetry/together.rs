@@ -10,8 +10,17 @@ thread_local! {
 
 /// Has the lines of what is done here written when it is done, in their order.
 pub(crate) fn together<T>(act: impl FnOnce() -> T) -> T {
-    let _written = LINES.with_borrow_mut(Lines::begin).then_some(Written);
+    let _written = LINES.with_borrow_mut(Lines::begin).then(|| Written);
     act()
+}
+
+/// Has a panic, which may end the process at once, begin with the lines of its thread that wait.
+pub(super) fn write_before_a_panic() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        write_what_waits();
+        report(panic);
+    }));
 }
 
 /// Stderr, but for lines that wait for others of their thread.
@@ -27,21 +36,31 @@ impl Write for Stderr {
     }
 }
 
-/// Writes what waits, also where what was done ends in a panic.
+/// Writes what waits when it is dropped.
 struct Written;
 
 impl Drop for Written {
     fn drop(&mut self) {
-        // A closed stderr must not stop the proxy.
-        let _ = LINES.with_borrow_mut(|lines| lines.end(&mut io::stderr()));
+        write_what_waits();
     }
+}
+
+fn write_what_waits() {
+    LINES.with(|lines| {
+        // What panics may be in the middle of a line.
+        if let Ok(mut lines) = lines.try_borrow_mut() {
+            // A closed stderr must not stop the proxy.
+            let _ = lines.end(&mut io::stderr());
+        }
+    });
 }
 
 /// Those that wait, where they do.
 struct Lines(Option<Vec<u8>>);
 
-/// No more wait than this, in bytes.
-const MOST: usize = 16 << 10;
+/// The longest piece, in bytes, but for a line that is longer: as much as a pipe takes whole (POSIX, `PIPE_BUF`), so that
+/// no line is torn.
+const MOST: usize = 4096;
 
 impl Lines {
     /// They wait from here on. Whether they did not before.
@@ -51,8 +70,13 @@ impl Lines {
 
     fn put(&mut self, line: &[u8], out: &mut impl Write) -> io::Result<()> {
         let Some(waiting) = &mut self.0 else { return out.write_all(line) };
+        let written = match waiting.len() + line.len() {
+            0..=MOST => Ok(()),
+            _ if waiting.is_empty() => Ok(()),
+            _ => out.write_all(&std::mem::take(waiting)),
+        };
         waiting.extend_from_slice(line);
-        if waiting.len() < MOST { Ok(()) } else { out.write_all(&std::mem::take(waiting)) }
+        written
     }
 
     fn end(&mut self, out: &mut impl Write) -> io::Result<()> {
@@ -102,14 +126,30 @@ mod tests {
     }
 
     #[test]
-    fn where_none_came_nothing_is_written_and_many_do_not_pile_up() {
+    fn no_line_is_torn_and_many_do_not_pile_up() {
         assert!(pieces(|lines, out| assert!(lines.begin() && lines.end(out).is_ok())).is_empty());
-        let line = "x".repeat(1023) + "\n";
+        let line = |length: usize| "x".repeat(length - 1) + "\n";
         let written = pieces(|lines, out| {
             lines.begin();
-            (0..40).for_each(|_| lines.put(line.as_bytes(), out).unwrap());
+            for length in [1500, 1500, 1096, 1, 3000, 5000, 10, 4090] {
+                lines.put(line(length).as_bytes(), out).unwrap();
+            }
             lines.end(out).unwrap();
         });
-        assert_eq!(written.iter().map(String::len).collect::<Vec<_>>(), [MOST, MOST, 8 << 10]);
+        assert_eq!(
+            written.iter().map(String::len).collect::<Vec<_>>(),
+            [4096, 3001, 5000, 4100 - 4090, 4090]
+        );
+        assert!(written.iter().all(|piece| piece.ends_with('\n')));
+    }
+
+    #[test]
+    fn what_is_together_within_something_else_waits_for_that() {
+        let do_wait = || LINES.with_borrow(|lines| lines.0.is_some());
+        together(|| {
+            together(|| assert!(do_wait()));
+            assert!(do_wait());
+        });
+        assert!(!do_wait());
     }
 }

@@ -27,7 +27,7 @@ pub fn check(bytes: &[u8]) {
     };
     let (before, list) = (before.expect("an object"), list.expect("a list"));
     assert_eq!(page.tools().len(), list.len(), "every tool is known");
-    let narrowed = page.narrowed(&rules);
+    let narrowed = page.narrowed(&page.visible(&rules));
     let after = Object::parse(&narrowed).expect("an object stays one");
     check_rest(&before, &after);
     let shown: Vec<&serde_json::value::RawValue> =

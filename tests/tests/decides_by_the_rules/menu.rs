@@ -63,6 +63,10 @@ fn b_4_3_a_list_that_the_relay_says_again_is_shown_as_it_is_now_asked_for_and_as
     let result = r#"{"tools":[ {"name":"relay_workspace_land"} , {"name":"a", "x":1.0}], "ttlMs":9}"#;
     let land = r#"{"name":"relay_workspace_land"},"#;
     for (id, is_isolated, end) in [(1, false, ""), (2, true, ""), (3, false, ""), (4, true, r#","x":0"#)] {
+        if id == 3 {
+            host.store_all();
+            host.crash(9);
+        }
         isolated(&mut host, is_isolated);
         let exchange = list(&mut host, id, None);
         let said = result.strip_suffix('}').unwrap();
@@ -90,6 +94,19 @@ fn b_4_4_without_a_relay_the_last_list_is_shown_narrowed_on_one_page() {
         assert_eq!(names(&host, rest), ["b"]);
         host.crash(9);
     }
+}
+
+#[test]
+fn b_4_4_pages_that_say_the_same_are_pages_all_the_same() {
+    let mut host = Host::new(Config::default());
+    for (id, cursor) in [(1, None), (2, Some("2")), (3, None), (4, Some("2"))] {
+        list(&mut host, id, cursor);
+        host.relay_results(&json!({ "tools": [tool("a")], "nextCursor": "2" }));
+        host.store_all();
+    }
+    let shown = list(&mut host, 5, None);
+    host.relay_is_away();
+    assert_eq!(names(&host, shown), ["a", "a"]);
 }
 
 #[test]

@@ -36,7 +36,8 @@ pub(crate) fn answer(result: &str) -> Bytes {
 /// A list result, read and narrowed.
 pub(crate) fn narrow(result: &Bytes, rules: &Rules<'_>) -> String {
     let text = std::str::from_utf8(result).expect("a text");
-    Page::read(result, text, None, rules).expect("a list of tools").narrowed(rules)
+    let page = Page::read(result, text, None, rules).expect("a list of tools");
+    page.narrowed(&page.visible(rules))
 }
 
 /// A list result with tools of about 500 bytes each: seven that the context hides, one that may be queued,
