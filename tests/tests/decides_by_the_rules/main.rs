@@ -11,6 +11,7 @@ mod menu;
 mod ordering;
 mod passing;
 mod passing_on;
+mod remembering;
 mod sessions;
 mod streaming;
 mod tokens;
